@@ -1,0 +1,1 @@
+"""Build context → manifest digest, archive, image reference; Dockerfile reading."""

@@ -1,0 +1,1 @@
+"""The workspace's side of a deployment: bootstrap, upload, launch, deploy, watch."""

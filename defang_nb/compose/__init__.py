@@ -1,0 +1,1 @@
+"""Compose text → `model.Project`, every error with file, line and column."""

@@ -1,0 +1,119 @@
+"""One tree of errors. Whatever goes wrong on the user's side or the cloud's side is one of these, never a transport error.
+
+DefangError                        exit code
+ ├─ UsageError                     2    the command line or the arguments of a call are wrong
+ ├─ ComposeError                   3    the Compose text can't be loaded (holds every problem found)
+ ├─ UnsupportedError               3    the provider can't run this project (holds every problem found)
+ ├─ ConfigMissingError             4    configuration values that services need are not set
+ ├─ BuildError                     5    an image could not be built
+ ├─ DeploymentFailedError          6    a deployment ended, and not well
+ │   └─ DeploymentCancelledError   7    … since somebody cancelled it
+ ├─ LeaseHeldError                 8    another deployment holds the stack
+ ├─ ProviderError                  9    the place to deploy to refused or broke
+ ├─ CdError                        10   the cd service can't be started or reached
+ │   └─ VersionMismatchError       10   … or speaks another protocol version
+ └─ NotFoundError                  11   no such deployment, service, stack or config
+
+An error says what happened (`message`), where (`diagnostics`, each with file, line and column), and what to do (`hint`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from defang_nb.model.source import Diagnostic
+
+
+class DefangError(Exception):
+    """The root. `str(error)` is one line; `hint` is what to do about it; `exit_code` is the command line's."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", diagnostics: Sequence[Diagnostic] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints instead of a traceback (an IPython protocol; nothing of IPython is imported)."""
+        from defang_nb.model.source import format_diagnostic
+
+        lines = [f"{type(self).__name__}: {self.message}"]
+        lines += [format_diagnostic(each) for each in self.diagnostics]
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return lines
+
+
+class UsageError(DefangError):
+    """The command line, or the arguments of a call, are wrong."""
+
+    exit_code = 2
+
+
+class ComposeError(DefangError):
+    """The Compose text can't be loaded. `diagnostics` holds all of its problems, with positions."""
+
+    exit_code = 3
+
+
+class UnsupportedError(DefangError):
+    """The provider can't run this project. `diagnostics` holds every reason, with positions and the way out."""
+
+    exit_code = 3
+
+
+class ConfigMissingError(DefangError):
+    """Services need configuration values that are not set."""
+
+    exit_code = 4
+
+
+class BuildError(DefangError):
+    """An image could not be built. `hint` or `diagnostics` hold the Dockerfile line and the last lines of the log."""
+
+    exit_code = 5
+
+
+class DeploymentFailedError(DefangError):
+    """A deployment ended, and not well."""
+
+    exit_code = 6
+
+
+class DeploymentCancelledError(DeploymentFailedError):
+    """A deployment ended since somebody cancelled it."""
+
+    exit_code = 7
+
+
+class LeaseHeldError(DefangError):
+    """Another deployment holds the project's lease."""
+
+    exit_code = 8
+
+
+class ProviderError(DefangError):
+    """The place to deploy to refused, or broke."""
+
+    exit_code = 9
+
+
+class CdError(DefangError):
+    """The cd service can't be started or reached."""
+
+    exit_code = 10
+
+
+class VersionMismatchError(CdError):
+    """The running cd service speaks another protocol version than this client."""
+
+
+class NotFoundError(DefangError):
+    """No such deployment, service, stack, config or file."""
+
+    exit_code = 11

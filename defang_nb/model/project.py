@@ -1,0 +1,199 @@
+"""The typed, canonical project: what a Compose file means once everything in it is resolved.
+
+Field names and meanings are those of the Compose specification (compose-spec, 2025); durations are seconds, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from defang_nb.model.source import Position
+from defang_nb.model.value import ConfigRef, Text
+
+
+class PortMode(StrEnum):
+    INGRESS = "ingress"
+    HOST = "host"
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """`target` is where the service listens; `published` is where the outside finds it (None: any)."""
+
+    target: int
+    published: int | None = None
+    protocol: str = "tcp"
+    app_protocol: str = ""
+    mode: PortMode = PortMode.INGRESS
+    host_ip: str = ""
+    name: str = ""
+
+
+class Build(msgspec.Struct, frozen=True, kw_only=True):
+    """`context` is an absolute folder (or a remote address); an empty `dockerfile` means: look at what is there."""
+
+    context: str
+    dockerfile: str = ""
+    dockerfile_inline: str = ""
+    target: str = ""
+    args: Mapping[str, Text] = {}
+    platforms: tuple[str, ...] = ()
+
+
+class Condition(StrEnum):
+    STARTED = "service_started"
+    HEALTHY = "service_healthy"
+    COMPLETED = "service_completed_successfully"
+
+
+class Dependency(msgspec.Struct, frozen=True, kw_only=True):
+    condition: Condition = Condition.STARTED
+    required: bool = True
+    restart: bool = False
+
+
+class Healthcheck(msgspec.Struct, frozen=True, kw_only=True):
+    """`test` keeps its leading CMD or CMD-SHELL; `disable` is `NONE` or `disable: true`. Durations in seconds."""
+
+    test: tuple[str, ...] = ()
+    interval: float = 30.0
+    timeout: float = 30.0
+    retries: int = 3
+    start_period: float = 0.0
+    start_interval: float = 5.0
+    disable: bool = False
+
+
+class Resources(msgspec.Struct, frozen=True, kw_only=True):
+    """Reservations and limits of one replica: CPUs as cores, memory in bytes, GPUs by count. None: nothing was asked."""
+
+    cpus: float | None = None
+    memory: int | None = None
+    gpus: int | None = None
+    cpus_limit: float | None = None
+    memory_limit: int | None = None
+
+
+class Mount(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind` is volume, bind, tmpfs …; `source` is the volume's key or an absolute path, empty for anonymous ones."""
+
+    kind: str
+    target: str
+    source: str = ""
+    read_only: bool = False
+
+
+class FileMount(msgspec.Struct, frozen=True, kw_only=True):
+    """A config or secret of the project, given to the service as a file at `target`."""
+
+    source: str
+    target: str
+    mode: int | None = None
+
+
+class ManagedKind(StrEnum):
+    POSTGRES = "postgres"
+    REDIS = "redis"
+    MONGODB = "mongodb"
+    LLM = "llm"
+
+
+class Managed(msgspec.Struct, frozen=True, kw_only=True):
+    """`x-defang-postgres` and its like: the provider runs this service as a managed store."""
+
+    kind: ManagedKind
+    allow_downtime: bool = False
+    from_snapshot: str = ""
+
+
+class StaticFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """`x-defang-static-files`: `folder` (absolute, or relative to the build's output) is served as it is."""
+
+    folder: str
+    redirects: tuple[str, ...] = ()
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """One service. `command` and `entrypoint`: None is the image's own, an empty tuple clears it."""
+
+    name: str
+    image: str = ""
+    build: Build | None = None
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    environment: Mapping[str, Text] = {}
+    ports: tuple[Port, ...] = ()
+    expose: tuple[int, ...] = ()
+    depends_on: Mapping[str, Dependency] = {}
+    healthcheck: Healthcheck | None = None
+    restart: str = ""
+    replicas: int = 1
+    resources: Resources = Resources()
+    volumes: tuple[Mount, ...] = ()
+    configs: tuple[FileMount, ...] = ()
+    secrets: tuple[FileMount, ...] = ()
+    networks: tuple[str, ...] = ()
+    working_dir: str = ""
+    user: str = ""
+    platform: str = ""
+    labels: Mapping[str, str] = {}
+    stop_signal: str = ""
+    stop_grace_period: float = 10.0
+    domainname: str = ""
+    managed: Managed | None = None
+    static_files: StaticFiles | None = None
+    models: tuple[str, ...] = ()
+
+    @property
+    def one_off(self) -> bool:
+        """Runs once and ends: an explicit `restart: "no"` and nothing to listen on (as Defang reads it)."""
+        return self.restart == "no" and not self.ports and self.managed is None
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    external: bool = False
+
+
+class FileObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A top-level config or secret: a file on the workspace, inline content, or a deployment-time config value."""
+
+    name: str
+    file: str = ""
+    content: Text = ()
+    environment: str = ""
+    external: bool = False
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a deployment needs to know. `positions` maps a place (`services.web.ports[0]`) to its source."""
+
+    name: str
+    services: Mapping[str, Service]
+    volumes: Mapping[str, Volume] = {}
+    configs: Mapping[str, FileObject] = {}
+    secrets: Mapping[str, FileObject] = {}
+    working_dir: str = ""
+    files: tuple[str, ...] = ()
+    positions: Mapping[str, Position] = {}
+
+    def position(self, path: str) -> Position | None:
+        """Where `path` stands in the source: its own place, else that of the nearest enclosing path that has one."""
+        while path:
+            if path in self.positions:
+                return self.positions[path]
+            cut = max(path.rfind("."), path.rfind("["))
+            path = path[:cut] if cut > 0 else ""
+        return None
+
+    def config_keys(self) -> Mapping[str, tuple[str, ...]]:
+        """Each configuration value that is needed, with the services (in order) that need it."""
+        needed: dict[str, list[str]] = {}
+        for service in self.services.values():
+            texts = [*service.environment.values(), *(service.build.args.values() if service.build else ())]
+            keys = {part.key for text in texts for part in text if isinstance(part, ConfigRef)}
+            for key in sorted(keys):
+                needed.setdefault(key, []).append(service.name)
+        return {key: tuple(services) for key, services in sorted(needed.items())}

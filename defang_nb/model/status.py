@@ -1,0 +1,43 @@
+"""What runs right now, as the provider sees it; and the lines that services write."""
+
+from __future__ import annotations
+
+import msgspec
+
+from defang_nb.model.view import Endpoint
+
+
+class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """`state` is one word for people (running, starting, exited, crashed, stopped); `started` is epoch seconds."""
+
+    project: str
+    service: str
+    state: str
+    detail: str = ""
+    running: int = 0
+    wanted: int = 1
+    healthy: bool | None = None
+    exit_code: int | None = None
+    started: float | None = None
+    restarts: int = 0
+    pids: tuple[int, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a service's output; `time` is epoch seconds, `replica` counts from 1."""
+
+    service: str
+    time: float
+    line: str
+    replica: int = 1
+
+
+class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which lines are wanted: of which services (empty: all), between which times, the last `tail` of them, followed or not."""
+
+    services: tuple[str, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    tail: int | None = None
+    follow: bool = False

@@ -1,0 +1,97 @@
+"""The provider port: everything that the client and cd ask of a place to deploy to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from defang_nb.model.image import ImageSource
+from defang_nb.model.project import Project
+from defang_nb.model.resource import Recorded, Resource
+from defang_nb.model.source import Diagnostic
+from defang_nb.model.stack import Stack
+from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
+from defang_nb.provision.ports import ObjectStore, ResourceType
+
+
+class TlsKeys(msgspec.Struct, frozen=True):
+    """PEM material of one launch: whom to trust, and what to show."""
+
+    ca: bytes
+    certificate: bytes
+    key: bytes
+
+
+class CdAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a cd listens, as gRPC writes it (`unix:/…`, `127.0.0.1:50123`), and the client's keys where TLS is used."""
+
+    target: str
+    keys: TlsKeys | None = None
+
+
+class ConfigStore(Protocol):
+    """A project's configuration values (secrets). Values go in, and come out only to the service's launcher."""
+
+    async def set(self, project: str, key: str, value: str) -> None: ...
+
+    async def names(self, project: str) -> list[str]: ...
+
+    async def remove(self, project: str, key: str) -> bool:
+        """Whether there was one."""
+        ...
+
+    async def digests(self, project: str) -> Mapping[str, str]:
+        """name → keyed digest (HMAC with a key of this stack): tells that a value changed without telling the value."""
+        ...
+
+
+class Provider(Protocol):
+    """A place to deploy to. Made for one stack; cheap to make, touches nothing before it is asked to."""
+
+    @property
+    def stack(self) -> Stack: ...
+
+    @property
+    def config(self) -> ConfigStore: ...
+
+    def check(self, project: Project) -> Sequence[Diagnostic]:
+        """What of the project can't be honoured (errors), or is honoured differently (warnings). Reads, changes nothing."""
+        ...
+
+    async def store(self) -> ObjectStore:
+        """The stack's object store; bootstraps it the first time (one read when it is current)."""
+        ...
+
+    async def find_cd(self) -> CdAddress | None:
+        """The address of a cd that runs for this stack, or None. An address is no promise that it still answers."""
+        ...
+
+    async def launch_cd(self) -> CdAddress:
+        """Start a cd (or find the one that won a race to start) and wait until it listens. Raises `CdError`."""
+        ...
+
+    def resource_types(self) -> Mapping[str, ResourceType]: ...
+
+    def compile(self, project: Project, images: Sequence[ImageSource], config_digests: Mapping[str, str]) -> Sequence[Resource]:
+        """The resources that this project is made of here. Pure: the same arguments give the same resources."""
+        ...
+
+    async def preflight(
+        self, project: Project, desired: Sequence[Resource], recorded: Mapping[str, Recorded]
+    ) -> Sequence[Diagnostic]:
+        """What would stop this deployment, found before anything is changed: a taken port, no disk space, …"""
+        ...
+
+    async def cleanup(self, project: str) -> None:
+        """After a deployment: end what no resource needs any more (a process manager with nothing to manage, …)."""
+        ...
+
+    async def status(self, project: str) -> Sequence[ServiceStatus]:
+        """What runs now, live."""
+        ...
+
+    def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
+        """Lines in order of time; with `follow`, goes on until closed."""
+        ...

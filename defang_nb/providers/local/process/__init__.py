@@ -1,0 +1,1 @@
+"""The engine without containers: services as processes of this machine, under Supervisor."""

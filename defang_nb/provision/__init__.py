@@ -1,0 +1,1 @@
+"""Desired resources and recorded state → plan → applied; with the journal, the lease and the state store below it."""

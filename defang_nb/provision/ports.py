@@ -1,0 +1,119 @@
+"""What the engine asks of the outside: an object store to keep state in, and resource types to change the world through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from defang_nb.model.events import Payload
+from defang_nb.model.resource import Recorded, Resource
+from defang_nb.model.value import Json
+
+Emit = Callable[[Payload], None]
+"""Tells the deployment's story; never blocks, callable from the event loop's thread only."""
+
+
+class ConflictError(Exception):
+    """A conditional write did not hold: somebody else wrote first. Never leaves the engine."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An object's bytes, and the version (etag, generation, …) that a conditional write names."""
+
+    data: bytes
+    version: str
+
+
+class ObjectStore(Protocol):
+    """A flat, strongly consistent key → bytes store with conditional writes. Keys use `/`, and are listed in order."""
+
+    async def get(self, key: str) -> Stored | None: ...
+
+    async def put(self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
+        """Write atomically, give the new version. Raises `ConflictError` when the condition does not hold."""
+        ...
+
+    async def list(self, prefix: str) -> list[str]:
+        """Every key that begins with `prefix`, sorted."""
+        ...
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """Remove; a key that is not there is fine. Raises `ConflictError` when `if_match` does not hold."""
+        ...
+
+    async def upload(self, key: str, path: Path) -> None:
+        """Put a file's content with bounded memory."""
+        ...
+
+    async def download(self, key: str, path: Path) -> None:
+        """Write an object's content to a file with bounded memory. Raises `NotFoundError`."""
+        ...
+
+
+class OnCancel(StrEnum):
+    """What becomes of a running operation when the deployment is cancelled."""
+
+    FINISH = "finish"
+    ABANDON = "abandon"
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One create or update. `resource.inputs` are resolved (only config stays symbolic); `token` makes retries idempotent.
+
+    `previous` is what is recorded of the resource now (None on create).
+    """
+
+    resource: Resource
+    token: str
+    deployment: str
+    emit: Emit
+    previous: Recorded | None = None
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What a create, update or find came to: the provider's id, and the outputs known so far."""
+
+    id: str
+    outputs: Mapping[str, Json] = {}
+
+
+class ResourceType(Protocol):
+    """How one kind of thing is read, made, changed and unmade. Failures are `DefangError`s; all methods may be retried."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def replace_on(self) -> frozenset[str]:
+        """Top-level input properties whose change means another resource."""
+        ...
+
+    @property
+    def create_before_delete(self) -> bool: ...
+
+    @property
+    def on_cancel(self) -> OnCancel: ...
+
+    async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
+        """urn → live outputs, None for what is gone (or broken beyond use). One bulk read; an absent urn means unknown: trust state."""
+        ...
+
+    async def create(self, operation: Operation) -> Made: ...
+
+    async def update(self, operation: Operation) -> Made: ...
+
+    async def delete(self, recorded: Recorded) -> None:
+        """Unmake it and wait until it is gone; what is gone already is fine."""
+        ...
+
+    async def find(self, urn: str) -> Made | None:
+        """Adopt after a lost reply: the live resource that was created for `urn`, by its name or tag."""
+        ...
+
+    async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
+        """Wait until it is usable; the final outputs. Raises `DefangError` (what, and the last log lines) when it never is."""
+        ...

@@ -1,0 +1,1 @@
+"""DeploymentView → text, HTML. No I/O."""

@@ -1,0 +1,1 @@
+"""The gRPC contract in Python: generated code, and the conversions model ↔ wire (the only place that knows both)."""
