@@ -1,0 +1,1 @@
+"""Images without a container engine: a build context becomes a folder, a virtual environment and a command."""

@@ -1,0 +1,193 @@
+"""Reading shell command lines without a shell: splitting a RUN into commands, and `exec` for the last one of `sh -c`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from defang_nb.build.substitution import VARIABLE, substitute
+
+# Words after which `exec` would change the meaning: they are the shell's own, or open a compound command.
+_SHELL_WORDS = frozenset(
+    "if then else elif fi for while until do done case esac { } ( ) ! function select time . source eval exec exit return "
+    "export set unset cd trap wait ulimit umask shift read test [ [[ : true false alias let declare local".split()
+)
+_OPERATORS = ("&&", "||", ";", "|", "&", "\n")
+
+
+class UnreadableError(ValueError):
+    """A command line that only a shell could make sense of; says what of it."""
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One simple command: its words, variable assignments before it, and the operator that stood before ("" for the first)."""
+
+    words: tuple[str, ...]
+    assignments: tuple[tuple[str, str], ...] = ()
+    operator: str = ""
+
+    @property
+    def text(self) -> str:
+        return shlex.join((*(f"{key}={value}" for key, value in self.assignments), *self.words))
+
+
+def tokens(line: str) -> list[tuple[str, bool]]:
+    """`line` as (text, is it an operator) with quotes kept. Raises `UnreadableError` for an unclosed quote."""
+    found: list[tuple[str, bool]] = []
+    word = ""
+    index = 0
+    while index < len(line):
+        char = line[index]
+        if char in "'\"":
+            end = _closing(line, index)
+            word += line[index : end + 1]
+            index = end + 1
+        elif char == "\\" and index + 1 < len(line):
+            word += line[index : index + 2]
+            index += 2
+        elif operator := next(
+            (each for each in _OPERATORS if line.startswith(each, index) and not _redirects(line, index)), ""
+        ):
+            found += [(word, False)] if word else []
+            found.append((operator, True))
+            word = ""
+            index += len(operator)
+        elif char.isspace():
+            found += [(word, False)] if word else []
+            word = ""
+            index += 1
+        elif char == "#" and not word:
+            newline = line.find("\n", index)
+            index = len(line) if newline < 0 else newline
+        else:
+            word += char
+            index += 1
+    return found + ([(word, False)] if word else [])
+
+
+def split(line: str, variables: Mapping[str, str] | None = None) -> list[Command]:
+    """The simple commands of a list joined by `&&`, `;` and newlines, in order; words unquoted, `variables` put in for `$X`.
+
+    Raises `UnreadableError` for what such a list does not hold: pipes, substitutions, redirections to files, compound commands.
+    """
+    commands: list[Command] = []
+    words: list[str] = []
+    operator = ""
+    for text, is_operator in [*tokens(line), (";", True)]:
+        if not is_operator:
+            words.append(text)
+            continue
+        if text in ("|", "&"):
+            raise UnreadableError("a pipe" if text == "|" else "a command in the background")
+        if words:
+            commands.append(_command(words, operator, variables or {}))
+            operator = ""
+        # `a && ; b` can't be, so the first operator after a command is the one that counts.
+        operator = operator or ("" if not commands else ";" if text == "\n" else text)
+        words = []
+    return commands
+
+
+def exec_last(script: str) -> str:
+    """`script` with `exec` before its last command when that is a plain program; else as it is."""
+    try:
+        found = tokens(script)
+    except UnreadableError:
+        return script
+    if any(text in ("|", "&", "||") for text, is_operator in found if is_operator):
+        return script
+    words = [text for text, is_operator in found if not is_operator]
+    if any(word in _SHELL_WORDS - {"cd", "export", "set", "umask", "ulimit", "true", ":"} for word in words if _bare(word)):
+        return script
+    last_operator = max((index for index, (_, is_operator) in enumerate(found) if is_operator), default=-1)
+    last = [text for text, _ in found[last_operator + 1 :]]
+    if not last or last[0] in _SHELL_WORDS or "=" in last[0] or not _bare(last[0]):
+        return script
+    if any("$(" in word or "`" in word or "<<" in word for word in words):
+        return script
+    place = _start_of_last(script, len(last))
+    return f"{script[:place]}exec {script[place:]}"
+
+
+def _bare(word: str) -> bool:
+    return not any(char in word for char in "'\"$`(){}*?")
+
+
+def _start_of_last(script: str, count: int) -> int:
+    """Where the last `count` words of `script` begin."""
+    pieces = tokens(script)
+    place = 0
+    for text, _ in pieces[: len(pieces) - count]:
+        place = script.index(text, place) + len(text)
+    return script.index(pieces[-count][0], place)
+
+
+def _redirects(line: str, index: int) -> bool:
+    """Whether the `&` at `index` belongs to a redirection (`2>&1`, `&>`)."""
+    if line[index] != "&" or line.startswith("&&", index):
+        return False
+    return line[index - 1 : index] in (">", "<") or line[index + 1 : index + 2] == ">"
+
+
+def _closing(line: str, start: int) -> int:
+    quote = line[start]
+    index = start + 1
+    while index < len(line):
+        if line[index] == "\\" and quote == '"':
+            index += 2
+            continue
+        if line[index] == quote:
+            return index
+        index += 1
+    raise UnreadableError(f"a {quote} that is never closed")
+
+
+def _command(words: Sequence[str], operator: str, variables: Mapping[str, str]) -> Command:
+    if operator == "||" and words[0] not in ("true", ":"):
+        raise UnreadableError("an alternative (||)")
+    kept: list[str] = []
+    for raw in words:
+        if re.fullmatch(r"\d?(>|>>|&>)(/dev/null|&\d)", raw) or re.fullmatch(r"\d?<\s*/dev/null", raw):
+            continue
+        unquoted = re.sub(r"'[^']*'", "", raw)
+        if "$(" in unquoted or "`" in unquoted:
+            raise UnreadableError("a command substitution")
+        if re.search(r"(?<!\\)[<>]", re.sub(r'"[^"]*"', "", unquoted)):
+            raise UnreadableError("a redirection")
+        kept.append(raw)
+    if not kept:
+        raise UnreadableError("a redirection")
+    if kept[0] in _SHELL_WORDS - {"cd", "export", "set", "true", ":", "false", "exit"} or kept[0].startswith(("(", "{")):
+        raise UnreadableError(f"the shell's {kept[0]!r}")
+    assignments: list[tuple[str, str]] = []
+    while kept and (match := re.match(r"([A-Za-z_]\w*)=", kept[0])):
+        assignments.append((match[1], unquote(kept.pop(0)[match.end() :], variables)))
+    return Command(tuple(unquote(each, variables) for each in kept), tuple(assignments), operator)
+
+
+def unquote(word: str, variables: Mapping[str, str]) -> str:
+    """A word as the shell would read it: quotes and backslashes gone, `$X` and `${X…}` put in outside single quotes."""
+    result = ""
+    index = 0
+    quoted = False
+    while index < len(word):
+        char = word[index]
+        if char == "'" and not quoted:
+            end = word.index("'", index + 1)
+            result += word[index + 1 : end]
+            index = end
+        elif char == '"':
+            quoted = not quoted
+        elif char == "\\" and index + 1 < len(word) and (not quoted or word[index + 1] in '"$`\\'):
+            index += 1
+            result += word[index]
+        elif char == "$" and (match := VARIABLE.match(word, index)):
+            result += substitute(match[0], variables)
+            index = match.end() - 1
+        else:
+            result += char
+        index += 1
+    return result
