@@ -1,0 +1,53 @@
+"""The few helpers that every HTML rendering uses: escaping, links, the outer card."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from defang_nb.render.style import CLASS, STYLE
+from defang_nb.render.words import Look, clean
+
+Link = Callable[[str], str]
+"""Turns a service's own address into one that the reader's browser can open."""
+
+
+def direct(url: str) -> str:
+    """The link that changes nothing."""
+    return url
+
+
+def esc(text: object) -> str:
+    """Text, as HTML text or attribute value; control characters are dropped."""
+    return html.escape(clean(str(text)), quote=True)
+
+
+def tag(name: str, inner: str, css: str = "") -> str:
+    """`inner` is HTML already."""
+    return f'<{name} class="{css}">{inner}</{name}>' if css else f"<{name}>{inner}</{name}>"
+
+
+def anchor(url: str, link: Link, text: str = "", css: str = "") -> str:
+    """A link where the address is one for browsers, else the address as text."""
+    shown = text or url
+    target = link(url)
+    if urlsplit(target).scheme not in ("http", "https", "") or target.startswith("//"):
+        return f'<span class="mono">{esc(shown)}</span>'
+    attribute = f' class="{css}"' if css else ""
+    return f'<a{attribute} href="{esc(target)}" target="_blank" rel="noopener noreferrer">{esc(shown)}</a>'
+
+
+def looked(look: Look) -> str:
+    """Icon and word in their tone; the icon is decoration beside the word."""
+    return f'<span class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {esc(look.word)}</span>'
+
+
+def card(inner: str, label: str) -> str:
+    """A self-contained fragment: the stylesheet, and `inner` under its class. Both colours are also set inline, since some
+    front ends drop stylesheets from outputs that they don't trust."""
+    colours = (
+        "background:var(--jp-layout-color1, var(--vscode-editor-background, #fff));"
+        "color:var(--jp-ui-font-color0, var(--vscode-editor-foreground, #1f2328))"
+    )
+    return f'{STYLE}<div class="{CLASS}" role="region" aria-label="{esc(label)}" style="{colours}">{inner}</div>'

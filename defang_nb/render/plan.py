@@ -1,0 +1,79 @@
+"""The plan: what would change or has changed, why, and property by property."""
+
+from __future__ import annotations
+
+from defang_nb.model.plan import Action, Change, Plan, Step
+from defang_nb.render.markup import esc, tag
+from defang_nb.render.words import ACTIONS, plan_counts, plural
+
+SHOWN = 10
+"""So many steps stand open; the rest is folded."""
+
+LONGEST = 80
+"""Characters of a value before it is cut; the whole of it is the element's title."""
+
+
+def plan_section(plan: Plan | None) -> str:
+    if plan is None:
+        return ""
+    head = f"<h4>Plan <small>· {esc(plan_counts(plan))}</small></h4>"
+    rows = [_row(step) for step in plan.mutations]
+    if not rows:
+        return f'{head}<div class="mute">Nothing to change: everything is as the project says.</div>'
+    table = _table(rows[:SHOWN])
+    if len(rows) > SHOWN:
+        table += f"<details><summary>{plural(len(rows) - SHOWN, 'more step')}</summary>{_table(rows[SHOWN:])}</details>"
+    return head + table
+
+
+def _table(rows: list[str]) -> str:
+    head = '<thead><tr><th scope="col">Step</th><th scope="col">What changes, and why</th></tr></thead>'
+    return f'<div class="scroll"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _row(step: Step) -> str:
+    look = ACTIONS[step.action]
+    name = (
+        f'<th scope="row"><span class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {look.word}</span> '
+        f"{esc(step_name(step))}</th>"
+    )
+    parts = [f'<span class="mute">{esc(step.cause)}</span>'] if step.cause else []
+    changes = step.changes if step.action in (Action.UPDATE, Action.REPLACE) else ()
+    parts += [f'<div class="diff">{_change(change)}</div>' for change in changes]
+    return tag("tr", f"{name}<td>{''.join(parts)}</td>")
+
+
+def step_name(step: Step) -> str:
+    return step.title or " ".join(step.urn.split("/")[-2:])
+
+
+def _change(change: Change) -> str:
+    sides = []
+    if change.before:
+        sides.append(f'<del class="bad" title="{esc(change.before)}">{esc(shorten(change.before))}</del>')
+    if change.after:
+        sides.append(f'<ins class="ok" title="{esc(change.after)}">{esc(shorten(change.after))}</ins>')
+    word = ": " if change.before and change.after else (" removed: " if change.before else " added: ")
+    note = ' <span class="warn">(replaces)</span>' if change.replaces else ""
+    return f"{esc(change.path)}{word}{' → '.join(sides)}{note}"
+
+
+def shorten(text: str) -> str:
+    """`text` within `LONGEST` characters, its end kept where digests differ."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST - 16]}…{text[-15:]}"
+
+
+def change_text(change: Change) -> str:
+    """One property's difference in a line of plain text."""
+    match bool(change.before), bool(change.after):
+        case True, True:
+            said = f"{change.path}: {shorten(change.before)} → {shorten(change.after)}"
+        case True, False:
+            said = f"{change.path} removed: {shorten(change.before)}"
+        case False, True:
+            said = f"{change.path} added: {shorten(change.after)}"
+        case _:
+            said = f"{change.path} changed"
+    return f"{said} (replaces)" if change.replaces else said

@@ -1,0 +1,78 @@
+"""Small tables: what `ps`, `deployments`, `config ls`, a checked project and a preview show, as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from unicodedata import east_asian_width
+
+from defang_nb.render.markup import Link, anchor, card, direct, esc
+from defang_nb.render.words import Look, Tone
+
+
+class Cell(NamedTuple):
+    """Text in a tone; `urls` are shown as links after it."""
+
+    text: str = ""
+    tone: Tone | None = None
+    urls: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, look: Look) -> Cell:
+        return cls(look.text, look.tone)
+
+
+class Table(NamedTuple):
+    """`notes` stand under the rows; `empty` instead of them when there are none."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str = "nothing"
+    notes: tuple[str, ...] = ()
+
+
+def table_text(table: Table, *, link: Link = direct) -> str:
+    if not table.rows:
+        return "\n".join([f"{table.title}: {table.empty}", *table.notes])
+    rows = [tuple(_plain(cell, link) for cell in row) for row in table.rows]
+    return "\n".join([table.title, *(f"  {line}" for line in columns([table.columns, *rows])), *table.notes])
+
+
+def table_html(table: Table, *, link: Link = direct) -> str:
+    notes = "".join(f'<div class="mute">{esc(note)}</div>' for note in table.notes)
+    if not table.rows:
+        body = f'<div class="mute">{esc(table.empty)}</div>'
+    else:
+        head = "".join(f'<th scope="col">{esc(column)}</th>' for column in table.columns)
+        rows = "".join(_row(row, link) for row in table.rows)
+        body = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return card(f'<div class="body"><h4>{esc(table.title)}</h4>{body}{notes}</div>', table.title)
+
+
+def _row(row: Sequence[Cell], link: Link) -> str:
+    first, *rest = row
+    return f'<tr><th scope="row">{_html(first, link)}</th>{"".join(f"<td>{_html(cell, link)}</td>" for cell in rest)}</tr>'
+
+
+def _html(cell: Cell, link: Link) -> str:
+    text = f'<span class="{cell.tone}">{esc(cell.text)}</span>' if cell.tone else esc(cell.text)
+    return "<br>".join([*([text] if cell.text else []), *(anchor(url, link) for url in cell.urls)])
+
+
+def _plain(cell: Cell, link: Link) -> str:
+    return ", ".join([*([cell.text] if cell.text else []), *(link(url) for url in cell.urls)])
+
+
+def columns(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows as lines of aligned columns, two spaces apart; columns that are empty everywhere are left out."""
+    table = [[each.replace("\n", " ") for each in row] for row in rows]
+    if not table:
+        return []
+    used = [index for index in range(len(table[0])) if any(row[index] for row in table)]
+    widths = {index: max(_width(row[index]) for row in table) for index in used}
+    return ["  ".join(row[index] + " " * (widths[index] - _width(row[index])) for index in used).rstrip() for row in table]
+
+
+def _width(text: str) -> int:
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,0 +1,102 @@
+"""`render_text`: the same view as plain text, for terminals without colour, `text/plain` outputs and logs."""
+
+from __future__ import annotations
+
+from defang_nb.model.events import Kind
+from defang_nb.model.plan import Action, Plan
+from defang_nb.model.source import format_diagnostic
+from defang_nb.model.view import DeploymentView
+from defang_nb.render.logs import dropped_note, panes
+from defang_nb.render.markup import Link, direct
+from defang_nb.render.order import in_dependency_order, not_begun, timeline
+from defang_nb.render.plan import change_text, step_name
+from defang_nb.render.problems import by_weight
+from defang_nb.render.tables import columns
+from defang_nb.render.timeline import step_look
+from defang_nb.render.words import (
+    ACTIONS,
+    clean,
+    duration,
+    elapsed,
+    kind_note,
+    plan_counts,
+    service_look,
+    stage_look,
+    step_seconds,
+    step_title,
+)
+
+
+def render_text(view: DeploymentView, *, now: float, link: Link = direct, tail: int = 20) -> str:
+    """Lines joined by newlines. Of each log that explains something, the last `tail` lines."""
+    parts = [headline(view, now), *_services(view, link)]
+    plan = plan_lines(view.plan) if view.plan else []
+    bars = _timeline(view, now)
+    parts += [*plan, *bars] if view.kind is Kind.PREVIEW else [*bars, *plan]
+    parts += _problems(view)
+    for pane in panes(view, now):
+        if pane.open:
+            note = dropped_note(pane.log, tail)
+            parts += ["", f"{pane.title} {pane.note}", *([f"  {note}"] if note else [])]
+            parts += [f"  {clean(line)}" for line in pane.log.lines[-tail:]]
+    return "\n".join(parts)
+
+
+def headline(view: DeploymentView, now: float) -> str:
+    """`✔ shop → local · live · 7f3k2 · 1:42`."""
+    look = stage_look(view)
+    said = [
+        f"{look.icon} {view.project} → {view.stack}",
+        look.word,
+        view.detail,
+        kind_note(view.kind),
+        view.id,
+        elapsed(view, now),
+    ]
+    return " · ".join(part for part in said if part)
+
+
+def _services(view: DeploymentView, link: Link) -> list[str]:
+    rows = []
+    for service in in_dependency_order(view.services):
+        runs = f"managed {service.managed}" if service.managed else service.what
+        runs += f" × {service.replicas}" if service.replicas != 1 else ""
+        where = ", ".join(link(each.url) for each in service.endpoints)
+        rows.append((service.name, service_look(service, view).text, runs, where))
+    return [f"  {line}" for line in columns(rows)]
+
+
+def _timeline(view: DeploymentView, now: float) -> list[str]:
+    until = now if view.finished is None else view.finished
+    rows = [
+        (
+            step_look(step, view).text,
+            step_title(step),
+            duration(step_seconds(step, until)),
+            clean(step.message).partition("\n")[0],
+        )
+        for step in timeline(view)
+    ]
+    if not view.done:
+        rows += [("○ waiting", step_name(step), "", "") for step in not_begun(view)]
+    return ["", "Timeline", *(f"  {line}" for line in columns(rows))] if rows else []
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The plan's counts, then a line for each changing step and each property that differs."""
+    lines = ["", f"Plan: {plan_counts(plan)}"]
+    for step in plan.mutations:
+        look = ACTIONS[step.action]
+        lines.append(f"  {look.icon} {look.word} {step_name(step)}" + (f": {step.cause}" if step.cause else ""))
+        if step.action in (Action.UPDATE, Action.REPLACE):
+            lines += [f"      {change_text(change)}" for change in step.changes]
+    return lines
+
+
+def _problems(view: DeploymentView) -> list[str]:
+    lines = [""] if view.diagnostics or (view.done and (view.message or view.hint)) else []
+    if view.done and view.message:
+        lines.append(f"{stage_look(view).icon} {view.message}")
+    if view.done and view.hint:
+        lines.append(f"  hint: {view.hint}")
+    return lines + [format_diagnostic(each) for each in by_weight(view.diagnostics)]
