@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from defang_nb.model.view import DeploymentView, ServiceView
 from defang_nb.render.markup import esc
-from defang_nb.render.order import layers
+from defang_nb.render.order import direct_needs, layers
 from defang_nb.render.words import service_look
 
 MOST = 16
@@ -32,9 +32,7 @@ def dependency_svg(view: DeploymentView) -> str:
     if len(services) > MOST or not any(service.depends_on for service in services.values()):
         return ""
     boxes, width, height = _place(services)
-    edges = "".join(
-        _edge(boxes[name], boxes[needed]) for name in services for needed in services[name].depends_on if needed in boxes
-    )
+    edges = "".join(_edge(boxes[name], boxes[needed]) for name in services for needed in direct_needs(name, services))
     nodes = "".join(_node(name, boxes[name], view) for name in services)
     return (
         f'<div class="scroll"><svg role="img" aria-label="{esc(spoken(services))}" width="{width:.0f}" height="{height:.0f}" '

@@ -13,7 +13,7 @@ from defang_nb.render.graph import dependency_svg
 from defang_nb.render.logs import logs_section
 from defang_nb.render.markup import Link, anchor, card, direct, esc, looked
 from defang_nb.render.order import in_dependency_order
-from defang_nb.render.plan import plan_section
+from defang_nb.render.plan import plan_fold, plan_section
 from defang_nb.render.problems import problems_section
 from defang_nb.render.timeline import timeline_section
 from defang_nb.render.words import Tone, elapsed, kind_note, service_look, stage_look
@@ -24,8 +24,8 @@ def render_html(view: DeploymentView, *, now: float, link: Link = direct, logs: 
 
     Without `logs` the folded logs are left out, for a live view that shows them in a place of its own.
     """
-    plan, bars = plan_section(view.plan), timeline_section(view, now)
-    right = plan + bars if view.kind is Kind.PREVIEW else bars + plan
+    preview = view.kind is Kind.PREVIEW
+    right = plan_section(view.plan) if preview else timeline_section(view, now)
     body = (
         _header(view, now, link)
         + _progress(view)
@@ -34,6 +34,7 @@ def render_html(view: DeploymentView, *, now: float, link: Link = direct, logs: 
         + (f"<section>{right}</section>" if right else "")
         + "</div>"
         + problems_section(view)
+        + ("" if preview else plan_fold(view.plan, open_=not view.done))
         + (logs_section(view, now) if logs else "")
     )
     return card(body, f"Deployment {view.id} of {view.project} to {view.stack}")
@@ -91,15 +92,17 @@ def _progress(view: DeploymentView) -> str:
 def _services(view: DeploymentView, link: Link) -> str:
     if not view.services:
         return '<h4>Services</h4><div class="mute">none known yet</div>'
-    rows = "".join(_service_row(service, view, link) for service in in_dependency_order(view.services))
-    columns = "".join(f'<th scope="col">{name}</th>' for name in ("Service", "State", "Runs", "Address"))
+    addressed = any(service.endpoints for service in view.services.values())
+    rows = "".join(_service_row(service, view, link, addressed) for service in in_dependency_order(view.services))
+    names = ("Service", "State", "Runs", *(["Address"] if addressed else []))
+    columns = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
         f"<h4>Services</h4>{dependency_svg(view)}"
         f'<div class="scroll"><table><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
-def _service_row(service: ServiceView, view: DeploymentView, link: Link) -> str:
+def _service_row(service: ServiceView, view: DeploymentView, link: Link, addressed: bool) -> str:
     times = f' <span class="keep">× {service.replicas}</span>' if service.replicas != 1 else ""
     runs = f"managed {service.managed}" if service.managed else service.what
     places = "<br>".join(
@@ -107,5 +110,6 @@ def _service_row(service: ServiceView, view: DeploymentView, link: Link) -> str:
     )
     return (
         f'<tr><th scope="row">{esc(service.name)}</th><td>{looked(service_look(service, view))}</td>'
-        f'<td class="mute">{esc(runs)}{times}</td><td>{places}</td></tr>'
+        f'<td class="mute">{esc(runs)}{times}</td>'
+        f"{f'<td>{places}</td>' if addressed else ''}</tr>"
     )

@@ -38,10 +38,11 @@ def panes(view: DeploymentView, now: float) -> list[LogPane]:
 
 def _build_pane(build: BuildView, view: DeploymentView, now: float) -> LogPane:
     step = view.steps.get(build.urn)
+    until = now if view.finished is None else view.finished
     running = step is not None and step.status is StepStatus.RUNNING and not view.done
     said = ["build"]
     if step is not None:
-        said.append(duration(step_seconds(step, now)))
+        said.append(duration(step_seconds(step, until)))
     if step is not None and step.status is StepStatus.FAILED:
         said.append("failed")
     if build.steps and (running or step is None or step.status is StepStatus.FAILED):

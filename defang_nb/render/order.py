@@ -30,6 +30,19 @@ def layers(services: Mapping[str, ServiceView]) -> list[list[str]]:
     return rows
 
 
+def direct_needs(name: str, services: Mapping[str, ServiceView]) -> list[str]:
+    """What `name` depends on, without what those depend on anyway: the lines that a picture needs."""
+    needed = [each for each in services[name].depends_on if each in services]
+    farther: set[str] = set()
+    ahead = [each for start in needed for each in services[start].depends_on if each in services]
+    while ahead:
+        each = ahead.pop()
+        if each not in farther:
+            farther.add(each)
+            ahead += [further for further in services[each].depends_on if further in services]
+    return [each for each in needed if each not in farther]
+
+
 def in_dependency_order(services: Mapping[str, ServiceView]) -> list[ServiceView]:
     """What a reader asks for first (the front) stands first, what it stands on follows."""
     return [services[name] for layer in layers(services) for name in layer]
@@ -65,13 +78,16 @@ def critical(view: DeploymentView) -> frozenset[str]:
         finished = view.steps[urn].finished
         return float("inf") if finished is None else finished
 
-    urn: str | None = max(view.steps, key=lambda each: (end(each), -view.steps[each].started))
-    chain: list[str] = []
-    while urn is not None and urn not in chain:
-        chain.append(urn)
-        needed = [each for each in after.get(urn, ()) if each in view.steps]
-        urn = max(needed, key=end, default=None)
-    return frozenset(chain) if len(chain) > 1 else frozenset()
+    def back(start: str) -> list[str]:
+        chain: list[str] = []
+        urn: str | None = start
+        while urn is not None and urn not in chain:
+            chain.append(urn)
+            urn = max((each for each in after.get(urn, ()) if each in view.steps), key=end, default=None)
+        return chain
+
+    latest_first = sorted(view.steps, key=lambda urn: (-end(urn), view.steps[urn].started))
+    return next((frozenset(chain) for chain in map(back, latest_first) if len(chain) > 1), frozenset())
 
 
 def _needs(plan: Plan) -> Mapping[str, Sequence[str]]:

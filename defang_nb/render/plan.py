@@ -14,16 +14,26 @@ LONGEST = 80
 
 
 def plan_section(plan: Plan | None) -> str:
+    """The plan as a section of its own, for a preview."""
+    return f"<h4>Plan <small>· {esc(plan_counts(plan))}</small></h4>{_steps(plan)}" if plan else ""
+
+
+def plan_fold(plan: Plan | None, *, open_: bool) -> str:
+    """The plan as one of the things that fold."""
     if plan is None:
         return ""
-    head = f"<h4>Plan <small>· {esc(plan_counts(plan))}</small></h4>"
+    summary = f"<summary><b>plan</b> {esc(plan_counts(plan))}</summary>"
+    return f'<details{" open" if open_ else ""}>{summary}<div class="fold">{_steps(plan)}</div></details>'
+
+
+def _steps(plan: Plan) -> str:
     rows = [_row(step) for step in plan.mutations]
     if not rows:
-        return f'{head}<div class="mute">Nothing to change: everything is as the project says.</div>'
+        return '<div class="mute">Nothing to change: everything is as the project says.</div>'
     table = _table(rows[:SHOWN])
     if len(rows) > SHOWN:
         table += f"<details><summary>{plural(len(rows) - SHOWN, 'more step')}</summary>{_table(rows[SHOWN:])}</details>"
-    return head + table
+    return table
 
 
 def _table(rows: list[str]) -> str:

@@ -46,7 +46,14 @@ PLAN = Plan(
         Step(urn="shop/postgres/db", type="postgres", action=Action.KEEP, service="db", title="db"),
         Step(urn="shop/image/api", type="image", action=Action.CREATE, cause="source changed", title="image api"),
         Step(urn="shop/image/worker", type="image", action=Action.CREATE, cause="source changed", title="image worker"),
-        Step(urn="shop/redis/cache", type="redis", action=Action.CREATE, cause="new in the project", service="cache", title="cache"),
+        Step(
+            urn="shop/redis/cache",
+            type="redis",
+            action=Action.CREATE,
+            cause="new in the project",
+            service="cache",
+            title="cache",
+        ),
         Step(
             urn="shop/run/migrate",
             type="run",
@@ -121,7 +128,9 @@ def ended(urn: str, status: StepStatus = StepStatus.DONE, message: str = "") -> 
 
 
 def pip(number: int) -> BuildLine:
-    return BuildLine(urn="shop/image/worker", line=f"  Downloading package_{number}-1.0-py3-none-any.whl (12.4 MB)", services=("worker",))
+    return BuildLine(
+        urn="shop/image/worker", line=f"  Downloading package_{number}-1.0-py3-none-any.whl (12.4 MB)", services=("worker",)
+    )
 
 
 Told = Sequence[tuple[float, Payload]]
@@ -138,8 +147,18 @@ OPENING: Told = (
     (0.7, begun("shop/redis/cache")),
     (0.8, state("api", ServiceState.BUILD_RUNNING, "step 1/4")),
     (0.8, state("worker", ServiceState.BUILD_RUNNING, "step 1/9")),
-    (1.0, BuildLine(urn="shop/image/api", line="[1/4] FROM python:3.12-slim", services=("api", "migrate"), step=1, steps=4, cached=True)),
-    (2.0, BuildLine(urn="shop/image/worker", line="[6/9] RUN pip install -r requirements.txt", services=("worker",), step=6, steps=9)),
+    (
+        1.0,
+        BuildLine(
+            urn="shop/image/api", line="[1/4] FROM python:3.12-slim", services=("api", "migrate"), step=1, steps=4, cached=True
+        ),
+    ),
+    (
+        2.0,
+        BuildLine(
+            urn="shop/image/worker", line="[6/9] RUN pip install -r requirements.txt", services=("worker",), step=6, steps=9
+        ),
+    ),
     (2.1, state("worker", ServiceState.BUILD_RUNNING, "step 6/9")),
     *((2.2 + number / 100, pip(number)) for number in range(230)),
     (9.0, ended("shop/redis/cache")),
@@ -170,7 +189,12 @@ GOOD_END: Told = (
     (56.0, Finished(outcome=Outcome.SUCCEEDED)),
 )
 
-CRASH = ("Traceback (most recent call last):", '  File "/app/main.py", line 3, in <module>', "    import fastapi", "ModuleNotFoundError")
+CRASH = (
+    "Traceback (most recent call last):",
+    '  File "/app/main.py", line 3, in <module>',
+    "    import fastapi",
+    "ModuleNotFoundError",
+)
 
 BAD_END: Told = (
     *((20.0, LogLine(service="api", line=line)) for line in CRASH),
@@ -190,14 +214,22 @@ BAD_END: Told = (
             )
         ),
     ),
-    (22.0, Finished(outcome=Outcome.FAILED, message="api never became healthy", hint="Mend it and run up again: what is done stays done.")),
+    (
+        22.0,
+        Finished(
+            outcome=Outcome.FAILED,
+            message="api never became healthy",
+            hint="Mend it and run up again: what is done stays done.",
+        ),
+    ),
 )
 
 
 def told(*parts: Told, until: float = float("inf")) -> list[Event]:
     flat = [(time, payload) for part in parts for time, payload in part if time <= until]
     return [
-        Event(deployment=ID, sequence=number, time=START + time, payload=payload) for number, (time, payload) in enumerate(flat, 1)
+        Event(deployment=ID, sequence=number, time=START + time, payload=payload)
+        for number, (time, payload) in enumerate(flat, 1)
     ]
 
 
@@ -231,7 +263,14 @@ def preview() -> DeploymentView:
 def down() -> DeploymentView:
     deleting = Plan(
         steps=tuple(
-            Step(urn=f"shop/service/{info.name}", type="service", action=Action.DELETE, cause="down", service=info.name, title=info.name)
+            Step(
+                urn=f"shop/service/{info.name}",
+                type="service",
+                action=Action.DELETE,
+                cause="down",
+                service=info.name,
+                title=info.name,
+            )
             for info in SERVICES
         )
     )
