@@ -1,0 +1,156 @@
+"""model ↔ wire, generically: one walk over a message's descriptor for each direction, no copying of fields by hand.
+
+A message field and the struct field of the same name hold the same thing. What differs: enums (`Stage.PLANNING` is
+`STAGE_PLANNING` on the wire), times (epoch seconds are a Timestamp), an event's payload (a oneof, named as the payload's tag),
+and the few `bytes` fields, which hold a struct's canonical JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from defang_nb.model.events import Event
+from defang_nb.model.request import DeployRequest
+from defang_nb.wire.generated import cd_pb2 as pb
+
+_TIMESTAMP = "google.protobuf.Timestamp"
+_JSON = msgspec.json.Encoder(order="deterministic")
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+
+
+def event_to_wire(event: Event) -> pb.Event:
+    plain = msgspec.to_builtins(event)
+    payload = plain.pop("payload")
+    plain[payload.pop("type")] = payload
+    return _fill(pb.Event(), plain)
+
+
+def event_from_wire(message: pb.Event) -> Event:
+    """Raises `ValueError` for an event that this version does not know."""
+    plain = _plain(message)
+    tag = message.WhichOneof("payload")
+    plain["payload"] = {"type": tag, **plain.pop(tag or "", {})}
+    return _convert(plain, Event)
+
+
+def event_to_json(event: Event) -> str:
+    """The proto's JSON mapping, on one line."""
+    return json_format.MessageToJson(event_to_wire(event), indent=None, ensure_ascii=False)
+
+
+def event_from_json(line: str | bytes) -> Event:
+    """Raises `ValueError` for what is no event; fields that a newer version added are left out."""
+    try:
+        return event_from_wire(json_format.Parse(line, pb.Event(), ignore_unknown_fields=True))
+    except json_format.ParseError as error:
+        raise ValueError(str(error)) from None
+
+
+def request_to_wire(request: DeployRequest) -> pb.DeployRequest:
+    plain = msgspec.to_builtins(request)
+    plain["project"] = _JSON.encode(request.project)
+    plain["images"] = [_JSON.encode(image) for image in request.images]
+    return _fill(pb.DeployRequest(), plain)
+
+
+def request_from_wire(message: pb.DeployRequest) -> DeployRequest:
+    """Raises `ValueError` for what is no request."""
+    plain = _plain(message)
+    try:
+        plain["project"] = msgspec.json.decode(message.project)
+        plain["images"] = [msgspec.json.decode(image) for image in message.images]
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from None
+    return _convert(plain, DeployRequest)
+
+
+def _convert(plain: Mapping[str, Any], kind: type[_Struct]) -> _Struct:
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
+
+
+_M = TypeVar("_M", bound=Message)
+
+
+def _fill(message: _M, plain: Mapping[str, Any]) -> _M:
+    """Set the fields of `message` from builtins; None is left unset."""
+    for name, value in plain.items():
+        field = message.DESCRIPTOR.fields_by_name[name]
+        if value is None:
+            continue
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            getattr(message, name).update(value)
+        elif isinstance(value, (list, tuple)):
+            _extend(getattr(message, name), field, value)
+        elif field.message_type is None:
+            setattr(message, name, _scalar(field, value))
+        elif field.message_type.full_name == _TIMESTAMP:
+            seconds = int(value)
+            getattr(message, name).seconds = seconds
+            getattr(message, name).nanos = round((value - seconds) * 1e9)
+        else:
+            getattr(message, name).SetInParent()
+            _fill(getattr(message, name), value)
+    return message
+
+
+def _extend(target: Any, field: Any, values: list[Any] | tuple[Any, ...]) -> None:
+    for value in values:
+        if field.message_type is None:
+            target.append(_scalar(field, value))
+        else:
+            _fill(target.add(), value)
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    """The fields of `message` as builtins; an unset optional or oneof field is absent."""
+    plain: dict[str, Any] = {}
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if field.has_presence and not message.HasField(field.name):
+            continue
+        if field.message_type is None:
+            plain[field.name] = [_value(field, each) for each in value] if _repeated(value) else _value(field, value)
+        elif field.message_type.GetOptions().map_entry:
+            plain[field.name] = dict(value)
+        elif field.message_type.full_name == _TIMESTAMP:
+            plain[field.name] = value.seconds + value.nanos * 1e-9
+        else:
+            plain[field.name] = [_plain(each) for each in value] if _repeated(value) else _plain(value)
+    return plain
+
+
+def _repeated(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _scalar(field: Any, value: Any) -> Any:
+    """A model's enum value, such as `planning`, as its number on the wire; all else as it is."""
+    if isinstance(value, str) and not value.isascii():
+        # A program may write anything; what is no Unicode (a lone surrogate) can't travel.
+        value = value.encode("utf-8", "replace").decode("utf-8")
+    if field.enum_type is None:
+        return value
+    return field.enum_type.values_by_name[_prefix(field.enum_type) + value.upper()].number
+
+
+def _value(field: Any, value: Any) -> Any:
+    if field.enum_type is None:
+        return value
+    known = field.enum_type.values_by_number.get(value)
+    name = known.name.removeprefix(_prefix(field.enum_type)) if known else str(value)
+    # The reference's service states are upper case in the model too.
+    return name if field.enum_type.name == "ServiceState" else name.lower()
+
+
+def _prefix(enum: Any) -> str:
+    """`STEP_STATUS_` for `StepStatus`, as protobuf's style guide asks."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", enum.name).upper() + "_"

@@ -1,0 +1,1 @@
+"""Generated from proto/ by `python -m defang_nb.wire.generate`; not edited by hand."""
