@@ -1,6 +1,7 @@
 """Variables in Dockerfile instructions: `$X`, `${X}`, `${X:-default}`, `${X:+alternative}`, `${X-d}`, `${X+a}`, `\\$X`.
 
-Source: docs.docker.com/reference/dockerfile, "Environment replacement". (`${X#pattern}` and its like, of later syntax versions, too.)
+Source: docs.docker.com/reference/dockerfile, "Environment replacement"; with the pattern forms
+(`${X#pattern}` …) of later syntax versions.
 """
 
 from __future__ import annotations
@@ -27,6 +28,30 @@ def substitute(text: str, variables: Mapping[str, str], *, escape: str = "\\") -
         else:
             result += text[index]
             index += 1
+    return result
+
+
+def unquote(word: str, variables: Mapping[str, str], *, escape: str = "\\") -> str:
+    """A word as the shell would read it: quotes and escapes gone, variables put in outside single quotes."""
+    result = ""
+    index = 0
+    quoted = False
+    while index < len(word):
+        char = word[index]
+        if char == "'" and not quoted and (end := word.find("'", index + 1)) > 0:
+            result += word[index + 1 : end]
+            index = end
+        elif char == '"':
+            quoted = not quoted
+        elif char == escape and index + 1 < len(word) and (not quoted or word[index + 1] in f'"${escape}`'):
+            index += 1
+            result += word[index]
+        elif char == "$" and (match := VARIABLE.match(word, index)):
+            result += _value(match[0], variables)
+            index = match.end() - 1
+        else:
+            result += char
+        index += 1
     return result
 
 

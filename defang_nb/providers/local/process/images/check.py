@@ -9,5 +9,5 @@ from defang_nb.model.source import Diagnostic
 
 
 def check(project: Project, service: Service, context: Path, dockerfile: str) -> list[Diagnostic]:
-    """Findings about `service.build` with that context folder and Dockerfile (relative to it; "" : detect). Reads, runs nothing."""
+    """Findings about `service.build` with that context folder and Dockerfile (relative to it; "": detect). It only reads."""
     raise NotImplementedError

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -61,7 +61,7 @@ class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
 
     def host_path(self, inside: str) -> Path:
         """Where a container path is on this machine; relative ones are relative to the working directory."""
-        return Path(rewrite(os.path.normpath(os.path.join(self.workdir, inside)), self, whole=True))
+        return Path(rewrite(os.path.normpath(PurePosixPath(self.workdir, inside)), self, whole=True))
 
 
 def load(folder: Path) -> BuiltImage | None:
@@ -97,14 +97,12 @@ def command_of(image: BuiltImage, entrypoint: Sequence[str] | None, command: Seq
     command line, and the last command of `sh -c` replaces its shell, so that signals arrive.
     """
     first = list(image.entrypoint if entrypoint is None else entrypoint)
-    if command is not None:
-        rest = list(command)
-    else:
-        rest = list(image.cmd) if entrypoint is None else []
+    own = image.cmd if entrypoint is None else ()
+    rest = list(own if command is None else command)
     words = first + rest
     if len(words) == 1 and re.search(r"\s", words[0].strip()):
         words = ["/bin/sh", "-c", words[0]]
-    if len(words) == 3 and words[1] == "-c" and os.path.basename(words[0]) in ("sh", "bash"):
+    if len(words) == 3 and words[1] == "-c" and PurePosixPath(words[0]).name in ("sh", "bash"):
         words = [words[0], "-c", exec_last(words[2])]
     return words
 

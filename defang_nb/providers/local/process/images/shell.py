@@ -8,13 +8,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from defang_nb.build.substitution import VARIABLE, substitute
+from defang_nb.build.substitution import unquote
 
 # Words after which `exec` would change the meaning: they are the shell's own, or open a compound command.
-_SHELL_WORDS = frozenset(
-    "if then else elif fi for while until do done case esac { } ( ) ! function select time . source eval exec exit return "
-    "export set unset cd trap wait ulimit umask shift read test [ [[ : true false alias let declare local".split()
+_COMPOUND = frozenset(
+    ("if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "select", "function")
 )
+_SIMPLE = frozenset(("cd", "export", "set", "umask", "ulimit", "true", ":"))
+_SHELL_WORDS = _COMPOUND | _SIMPLE | frozenset((
+    "{", "}", "(", ")", "!", "time", ".", "source", "eval", "exec", "exit", "return", "unset", "trap", "wait", "shift", "read",
+    "test", "[", "[[", "false", "alias", "let", "declare", "local",
+))  # fmt: skip
 _OPERATORS = ("&&", "||", ";", "|", "&", "\n")
 
 
@@ -100,7 +104,7 @@ def exec_last(script: str) -> str:
     if any(text in ("|", "&", "||") for text, is_operator in found if is_operator):
         return script
     words = [text for text, is_operator in found if not is_operator]
-    if any(word in _SHELL_WORDS - {"cd", "export", "set", "umask", "ulimit", "true", ":"} for word in words if _bare(word)):
+    if any(word in _SHELL_WORDS - _SIMPLE for word in words if _bare(word)):
         return script
     last_operator = max((index for index, (_, is_operator) in enumerate(found) if is_operator), default=-1)
     last = [text for text, _ in found[last_operator + 1 :]]
@@ -149,8 +153,9 @@ def _command(words: Sequence[str], operator: str, variables: Mapping[str, str]) 
     if operator == "||" and words[0] not in ("true", ":"):
         raise UnreadableError("an alternative (||)")
     kept: list[str] = []
-    for raw in words:
-        if re.fullmatch(r"\d?(>|>>|&>)(/dev/null|&\d)", raw) or re.fullmatch(r"\d?<\s*/dev/null", raw):
+    joined = re.sub(r"(?<!\S)(\d?(?:>>?|&>|<))\x00", r"\1", "\x00".join(words)).split("\x00")
+    for raw in joined:
+        if re.fullmatch(r"\d?(>|>>|&>|<)(/dev/null|&\d)", raw):
             continue
         unquoted = re.sub(r"'[^']*'", "", raw)
         if "$(" in unquoted or "`" in unquoted:
@@ -166,28 +171,3 @@ def _command(words: Sequence[str], operator: str, variables: Mapping[str, str]) 
     while kept and (match := re.match(r"([A-Za-z_]\w*)=", kept[0])):
         assignments.append((match[1], unquote(kept.pop(0)[match.end() :], variables)))
     return Command(tuple(unquote(each, variables) for each in kept), tuple(assignments), operator)
-
-
-def unquote(word: str, variables: Mapping[str, str]) -> str:
-    """A word as the shell would read it: quotes and backslashes gone, `$X` and `${X…}` put in outside single quotes."""
-    result = ""
-    index = 0
-    quoted = False
-    while index < len(word):
-        char = word[index]
-        if char == "'" and not quoted:
-            end = word.index("'", index + 1)
-            result += word[index + 1 : end]
-            index = end
-        elif char == '"':
-            quoted = not quoted
-        elif char == "\\" and index + 1 < len(word) and (not quoted or word[index + 1] in '"$`\\'):
-            index += 1
-            result += word[index]
-        elif char == "$" and (match := VARIABLE.match(word, index)):
-            result += substitute(match[0], variables)
-            index = match.end() - 1
-        else:
-            result += char
-        index += 1
-    return result

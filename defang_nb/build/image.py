@@ -1,0 +1,138 @@
+"""What a project's services build: one image source for each distinct build, each with the manifest of its context."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from defang_nb.build.context import Manifest, manifest
+from defang_nb.errors import ComposeError
+from defang_nb.model.image import ImageSource
+from defang_nb.model.project import Build, Project, Service
+from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.value import Text
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """One image to be built. `diagnostics` are warnings about its context."""
+
+    source: ImageSource
+    manifest: Manifest
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class _Key(msgspec.Struct, frozen=True):
+    """What tells two builds apart."""
+
+    context: str
+    dockerfile: str
+    target: str
+    args: tuple[tuple[str, Text], ...]
+    platform: str
+
+
+def prepare(
+    project: Project, platform: str = "", *, cache: Path | None = None, environ: Mapping[str, str] | None = None
+) -> list[Prepared]:
+    """The images that `project`'s services need built, in the order of the services; equal builds are one image.
+
+    `platform` is for services that name none; `cache` is a folder to keep file hashes in between runs.
+    Raises `ComposeError` with every context or Dockerfile that is not there, and `BuildError` for a context that is too large.
+    """
+    wanted: dict[_Key, list[str]] = {}
+    problems: list[Diagnostic] = []
+    for service in project.services.values():
+        if service.build is None:
+            continue
+        if found := list(_problems(project, service, service.build)):
+            problems += found
+            continue
+        wanted.setdefault(_key(service, service.build, platform), []).append(service.name)
+    if problems:
+        raise ComposeError(problems[0].message, hint=problems[0].hint, diagnostics=problems)
+    manifests: dict[tuple[str, str], Manifest] = {}
+    prepared: list[Prepared] = []
+    for key, services in wanted.items():
+        place = (key.context, key.dockerfile)
+        if place not in manifests:
+            stamps = cache / f"{_digest(place)[:32]}.stamps" if cache else None
+            manifests[place] = manifest(Path(key.context), key.dockerfile, cache=stamps, environ=environ)
+        found_manifest = manifests[place]
+        source = _source(project.name, key, tuple(services), found_manifest.digest)
+        prepared.append(Prepared(source=source, manifest=found_manifest, diagnostics=found_manifest.diagnostics))
+    return prepared
+
+
+def dockerfile_of(build: Build) -> str:
+    """The Dockerfile's path relative to the context: the one that is named, else `Dockerfile` if there is one, else ""."""
+    if build.dockerfile:
+        named = build.dockerfile
+        return os.path.relpath(named, build.context) if named.startswith("/") else os.path.normpath(named)
+    return "Dockerfile" if (Path(build.context) / "Dockerfile").is_file() else ""
+
+
+def is_remote(context: str) -> bool:
+    """Whether a context is an address (git, http) rather than a folder."""
+    return "://" in context or context.startswith(("git@", "github.com/")) or context.endswith(".git")
+
+
+def _source(project: str, key: _Key, services: tuple[str, ...], digest: str) -> ImageSource:
+    inputs = _digest((digest, key.dockerfile, key.target, key.args, key.platform))
+    return ImageSource(
+        reference=f"{project}/{services[0]}:{inputs[:32]}",
+        digest=digest,
+        context_key=f"contexts/{digest}.tar.gz",
+        services=services,
+        dockerfile=key.dockerfile,
+        target=key.target,
+        args=dict(key.args),
+        platform=key.platform,
+    )
+
+
+def _key(service: Service, build: Build, platform: str) -> _Key:
+    wanted = service.platform or next(iter(build.platforms), "") or platform
+    args = tuple(sorted(build.args.items()))
+    return _Key(os.path.normpath(build.context), dockerfile_of(build), build.target, args, wanted)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()
+
+
+def _problems(project: Project, service: Service, build: Build) -> Iterator[Diagnostic]:
+    """What of a build can be seen to be wrong before anything is read."""
+    place = f"services.{service.name}.build"
+
+    def problem(path: str, code: str, message: str, hint: str) -> Diagnostic:
+        position = project.position(path)
+        return Diagnostic(
+            severity=Severity.ERROR, code=code, message=message, hint=hint, position=position, path=path, service=service.name
+        )
+
+    if is_remote(build.context):
+        message = f"service {service.name}: the build context {build.context} is not a folder; remote contexts can't be built"
+        yield problem(f"{place}.context", "context-remote", message, "clone it and name the folder")
+        return
+    if build.dockerfile_inline:
+        message = f"service {service.name}: dockerfile_inline can't be built"
+        yield problem(
+            f"{place}.dockerfile_inline", "dockerfile-inline", message, "put its text into a Dockerfile in the context"
+        )
+    context = Path(build.context)
+    if not context.is_dir():
+        what = "is not a folder" if context.exists() else "does not exist"
+        message = f"service {service.name}: the build context {context} {what}"
+        yield problem(f"{place}.context", "context-missing", message, "build.context is relative to the Compose file")
+        return
+    dockerfile = dockerfile_of(build)
+    if dockerfile.startswith(".."):
+        message = f"service {service.name}: the Dockerfile {build.dockerfile} is outside of the build context {context}"
+        yield problem(f"{place}.dockerfile", "dockerfile-outside", message, "move it into the context, or widen the context")
+    elif dockerfile and not (context / dockerfile).is_file():
+        message = f"service {service.name}: there is no {dockerfile} in the build context {context}"
+        yield problem(f"{place}.dockerfile", "dockerfile-missing", message, "build.dockerfile is relative to the context")
