@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from defang_nb.errors import ProviderError
 from defang_nb.model.events import Payload
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.value import Json
@@ -19,6 +20,14 @@ Emit = Callable[[Payload], None]
 
 class ConflictError(Exception):
     """A conditional write did not hold: somebody else wrote first. Never leaves the engine."""
+
+
+class TransientError(ProviderError):
+    """A throttle, a lost connection: the same call is worth trying again, `after` seconds at the earliest (0: as one likes)."""
+
+    def __init__(self, message: str, *, hint: str = "", after: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.after = after
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -111,7 +120,10 @@ class ResourceType(Protocol):
         ...
 
     async def find(self, urn: str) -> Made | None:
-        """Adopt after a lost reply: the live resource that was created for `urn`, by its name or tag."""
+        """Adopt after a lost reply: the live resource that was created for `urn`, by its name or tag.
+
+        Where a replacement and the one that it replaces are both live, the newer one.
+        """
         ...
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
