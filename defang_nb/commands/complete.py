@@ -1,0 +1,80 @@
+"""Completion, from the tree: words before the cursor → candidates for the word at the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from defang_nb.commands.tree import TREE, Arity, Command, Complete, Face, Option
+
+Lookup = Callable[[Complete], Iterable[str]]
+"""The names that there are of one sort, as far as they are known without waiting."""
+
+
+def complete(words: Sequence[str], current: str, lookup: Lookup, face: Face) -> list[str]:
+    """What `current` (may be empty) can become after `words` (without the program's name). In the tree's order."""
+    command, rest = _command(words)
+    if command is None:
+        return _matching(_next_words(words), current) if rest is None else []
+    options = command.options_for(face)
+    if current.startswith("--") and "=" in current:
+        flag, _, begun = current.partition("=")
+        return [f"{flag}={value}" for option in options if flag in option.flags for value in _values(option, begun, lookup)]
+    awaited = _awaited(options, rest or [])
+    if awaited is not None:
+        return _values(awaited, current, lookup)
+    if current.startswith("-"):
+        return _matching(_unused_flags(options, rest or []), current)
+    return _positional(command, rest or [], options, current, lookup)
+
+
+def _command(words: Sequence[str]) -> tuple[Command | None, list[str] | None]:
+    """The command and the words after it; (None, None) when it isn't complete yet, (None, []) when there is no such."""
+    for command in TREE:
+        if tuple(words[: len(command.path)]) == command.path:
+            return command, list(words[len(command.path) :])
+    begun = any(command.path[: len(words)] == tuple(words) for command in TREE)
+    return None, None if begun else []
+
+
+def _next_words(words: Sequence[str]) -> list[str]:
+    depth = len(words)
+    return list(
+        dict.fromkeys(each.path[depth] for each in TREE if each.path[:depth] == tuple(words) and len(each.path) > depth)
+    )
+
+
+def _matching(candidates: Iterable[str], begun: str) -> list[str]:
+    return [each for each in candidates if each.startswith(begun)]
+
+
+def _values(option: Option, begun: str, lookup: Lookup) -> list[str]:
+    return _matching(option.choices or (lookup(option.completes) if option.completes is not Complete.NOTHING else ()), begun)
+
+
+def _awaited(options: Sequence[Option], rest: Sequence[str]) -> Option | None:
+    """The option whose value comes next."""
+    if not rest:
+        return None
+    return next((option for option in options if option.metavar and rest[-1] in option.flags), None)
+
+
+def _unused_flags(options: Sequence[Option], rest: Sequence[str]) -> list[str]:
+    used = {word.partition("=")[0] for word in rest}
+    free = [option for option in options if option.repeat or not used.intersection(option.flags)]
+    return [flag for option in free for flag in option.flags if flag.startswith("--")]
+
+
+def _positional(command: Command, rest: Sequence[str], options: Sequence[Option], current: str, lookup: Lookup) -> list[str]:
+    if not command.arguments:
+        return []
+    argument = command.arguments[0]
+    given = _given(rest, options)
+    if given and argument.arity in (Arity.ONE, Arity.OPTIONAL):
+        return []
+    return [each for each in _matching(lookup(argument.completes), current) if each not in given]
+
+
+def _given(rest: Sequence[str], options: Sequence[Option]) -> list[str]:
+    """The words of `rest` that are neither flags nor their values."""
+    takes = {flag for option in options if option.metavar for flag in option.flags}
+    return [word for index, word in enumerate(rest) if not word.startswith("-") and not (index and rest[index - 1] in takes)]

@@ -1,0 +1,63 @@
+"""What a face does for a command: show things its own way, and give what only it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from defang_nb.commands.tree import Face
+
+if TYPE_CHECKING:
+    from defang_nb.client.deployment import Deployment
+    from defang_nb.model.status import LogRecord
+    from defang_nb.render.tables import Table
+
+
+class Source(NamedTuple):
+    """Compose text that a face keeps: `label` is what diagnostics call it, `project` the name it was given ("" for none)."""
+
+    text: str
+    label: str
+    project: str = ""
+
+
+class Host(Protocol):
+    @property
+    def face(self) -> Face: ...
+
+    @property
+    def stack(self) -> str:
+        """The stack where a command names none."""
+        ...
+
+    def source(self, project: str | None) -> Source | None:
+        """The kept Compose text called `project` (None: the current one)."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Tell in passing; never part of a command's result."""
+        ...
+
+    def text(self, text: str) -> None:
+        """Show a command's result that is text (help, a Compose file)."""
+        ...
+
+    def table(self, table: Table, records: Sequence[object]) -> None:
+        """Show a command's result; `records` are what its rows were made from, for readers that are programs."""
+        ...
+
+    def watch(self, deployment: Deployment, *, detach: bool) -> bool:
+        """Show a deployment until it is over (or, to `detach`, until it goes on by itself). Whether it is over."""
+        ...
+
+    def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
+        """Show lines as they come, until they end or the user has seen enough."""
+        ...
+
+    def stdin(self) -> str:
+        """All of standard input. Raises `UsageError` where there is none."""
+        ...
+
+    def variable(self, name: str) -> str:
+        """The text of a variable of the user's. Raises `UsageError` when there is none, or it is no text."""
+        ...

@@ -1,0 +1,227 @@
+"""Every command, option and argument, declared once: the parser, the help and the completion are made from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class Face(StrEnum):
+    """Who asks: the command line or the notebook's magic."""
+
+    CLI = "defang-nb"
+    NOTEBOOK = "%defang"
+
+
+BOTH = (Face.CLI, Face.NOTEBOOK)
+
+
+class Complete(StrEnum):
+    """What sort of thing a word is, for completion."""
+
+    NOTHING = "nothing"
+    SERVICE = "service"
+    DEPLOYMENT = "deployment"
+    CONFIG = "config"
+    STACK = "stack"
+    FILE = "file"
+    VARIABLE = "variable"
+
+
+class Arity(Enum):
+    """How often an argument stands on the line."""
+
+    ONE = "one"
+    OPTIONAL = "optional"
+    MANY = "many"
+    SOME = "some"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A flag. Without `metavar` it is a switch; `dest` is what the values are called by."""
+
+    flags: tuple[str, ...]
+    help: str
+    dest: str
+    metavar: str = ""
+    repeat: bool = False
+    kind: type[str] | type[int] | type[float] = str
+    choices: tuple[str, ...] = ()
+    completes: Complete = Complete.NOTHING
+    faces: tuple[Face, ...] = BOTH
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A word without a flag."""
+
+    name: str
+    help: str
+    arity: Arity = Arity.ONE
+    completes: Complete = Complete.NOTHING
+
+
+@dataclass(frozen=True)
+class Command:
+    """`path` are the words that call it; `examples` are written without the program's name."""
+
+    path: tuple[str, ...]
+    summary: str
+    description: str = ""
+    options: tuple[Option, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+    examples: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.path)
+
+    def options_for(self, face: Face) -> tuple[Option, ...]:
+        return (*(option for option in self.options if face in option.faces), HELP)
+
+
+HELP = Option(("-h", "--help"), "show this help", "help")
+FILES = Option(
+    ("-f", "--file"), "Compose file; again for more, later ones win", "files", "FILE", repeat=True, completes=Complete.FILE
+)
+PROJECT = Option(("-p", "--project-name"), "the project's name, instead of the file's", "project", "NAME")
+STACK = Option(("-s", "--stack"), "where to deploy to (default: local)", "stack", "NAME", completes=Complete.STACK)
+PROFILE = Option(("--profile",), "a Compose profile to enable; may be repeated", "profiles", "NAME", repeat=True)
+ENV_FILE = Option(
+    ("--env-file",), "variables for the Compose text instead of .env", "env_files", "FILE", repeat=True, completes=Complete.FILE
+)
+DETACH = Option(("-d", "--detach"), "return as soon as the deployment runs by itself", "detach")
+BUILD = Option(("--build",), "build images even where they exist already", "build")
+DRY_RUN = Option(("--dry-run",), "show the plan and change nothing", "dry_run")
+OUTPUT = Option(("-o", "--output"), "also keep the result in this variable", "output", "NAME", faces=(Face.NOTEBOOK,))
+YES = Option(("-y", "--yes"), "agree to what loses data (deleting protected resources)", "yes")
+WAIT = Option(("--wait-timeout",), "give up after so many seconds", "wait_timeout", "SECONDS", kind=float)
+JSON = Option(("--json",), "JSON on stdout, one object a line; everything else goes to stderr", "json", faces=(Face.CLI,))
+
+SERVICES = Argument("SERVICE", "only these services, and what they depend on", Arity.MANY, Complete.SERVICE)
+DEPLOYMENT = Argument(
+    "DEPLOYMENT", "its id, or a unique beginning of it (default: the latest)", Arity.OPTIONAL, Complete.DEPLOYMENT
+)
+
+TREE: tuple[Command, ...] = (
+    Command(
+        ("up",),
+        "bring the application up, or up to date",
+        "Checks the project, builds what has to be built, and changes what differs from what runs, showing all of it live.\n"
+        "Interrupting detaches: the deployment goes on, and can be attached to or cancelled.",
+        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, DETACH, BUILD, DRY_RUN, OUTPUT, YES, WAIT, JSON),
+        (SERVICES,),
+        ("up", "up -f compose.yaml web", "up --dry-run", "up --detach"),
+    ),
+    Command(
+        ("preview",),
+        "show what `up` would do, and change nothing",
+        "",
+        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, BUILD, OUTPUT, JSON),
+        (SERVICES,),
+        ("preview", "preview -f compose.yaml"),
+    ),
+    Command(
+        ("down",),
+        "take everything of the project down",
+        "Stops its services and removes what was made for them. Data of managed stores stays unless --yes agrees to its loss.",
+        (FILES, PROJECT, STACK, DETACH, DRY_RUN, OUTPUT, YES, WAIT, JSON),
+        (),
+        ("down", "down -p shop --yes"),
+    ),
+    Command(("ps",), "show what runs now", "", (FILES, PROJECT, STACK, JSON), (), ("ps", "ps -p shop")),
+    Command(
+        ("logs",),
+        "show what services wrote",
+        "Times are an age (10m, 2h) or ISO 8601 (2026-01-31T12:00:00).",
+        (
+            Option(("-f", "--follow"), "go on with new lines until interrupted", "follow"),
+            Option(("--since",), "not before this time", "since", "TIME"),
+            Option(("--until",), "not after this time", "until", "TIME"),
+            Option(("-n", "--tail"), "only the last so many lines", "tail", "LINES", kind=int),
+            PROJECT,
+            STACK,
+            JSON,
+        ),
+        (Argument("SERVICE", "only these services", Arity.MANY, Complete.SERVICE),),
+        ("logs web", "logs web --follow", "logs --since 10m"),
+    ),
+    Command(
+        ("config", "set"),
+        "set configuration values (secrets) that services ask for by name",
+        "The value comes from exactly one source. It is never shown, and reaches only the services that name it.",
+        (
+            Option(("--file",), "the content of a file", "file", "FILE", completes=Complete.FILE),
+            Option(("--random",), "32 random characters", "random"),
+            Option(
+                ("--from-variable",),
+                "the value of this notebook variable",
+                "variable",
+                "NAME",
+                completes=Complete.VARIABLE,
+                faces=(Face.NOTEBOOK,),
+            ),
+            PROJECT,
+            STACK,
+        ),
+        (Argument("NAME[=VALUE]", "a name, or NAME=VALUE pairs; `NAME -` reads stdin", Arity.SOME, Complete.CONFIG),),
+        ("config set SECRET_KEY --random", "config set API_TOKEN --file token.txt", "config set DEBUG=1"),
+    ),
+    Command(("config", "ls"), "list the names of the values that are set", "", (PROJECT, STACK, JSON), (), ("config ls",)),
+    Command(
+        ("config", "rm"),
+        "remove configuration values",
+        "",
+        (PROJECT, STACK),
+        (Argument("NAME", "the value's name", Arity.SOME, Complete.CONFIG),),
+        ("config rm API_TOKEN",),
+    ),
+    Command(
+        ("deployments",),
+        "list the latest deployments",
+        "",
+        (PROJECT, STACK, Option(("-n", "--limit"), "at most so many (default: 20)", "limit", "NUMBER", kind=int), JSON),
+        (),
+        ("deployments", "deployments -p shop -n 5"),
+    ),
+    Command(
+        ("attach",),
+        "show a deployment: its whole history, then live",
+        "",
+        (PROJECT, STACK, OUTPUT, JSON),
+        (DEPLOYMENT,),
+        ("attach", "attach 7f3k2"),
+    ),
+    Command(
+        ("cancel",),
+        "end a running deployment",
+        "What was done so far stays and is recorded; `up` goes on from there.",
+        (PROJECT, STACK, JSON),
+        (DEPLOYMENT,),
+        ("cancel", "cancel 7f3k2"),
+    ),
+    Command(
+        ("compose", "config"),
+        "check the Compose files and print what they mean",
+        "",
+        (
+            FILES,
+            PROJECT,
+            PROFILE,
+            ENV_FILE,
+            Option(("--no-interpolate",), "leave variables as they stand", "no_interpolate"),
+            Option(
+                ("--as-compose",),
+                "as one canonical Compose file (else: the project as services are made from it)",
+                "as_compose",
+            ),
+            Option(("--all-resources",), "also networks, volumes and the like that no service uses", "all_resources"),
+            Option(("--format",), "yaml or json (default: yaml)", "format", "FORMAT", choices=("yaml", "json")),
+        ),
+        (SERVICES,),
+        ("compose config --format json", "compose config -f compose.yaml -f compose.prod.yaml"),
+    ),
+    Command(("doctor",), "look at what this machine offers, and say what is missing and why it matters", "", (JSON,), ()),
+    Command(("version",), "show the version", "", (JSON,), ()),
+)
