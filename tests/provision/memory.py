@@ -1,0 +1,55 @@
+"""An object store in memory: what the engine's tests keep their state in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from defang_nb.errors import NotFoundError
+from defang_nb.provision.ports import ConflictError, Stored
+
+
+class MemoryStore:
+    """`before` and `after` are called with ("put" | "delete", key) around each change, and may raise to make it fail."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Stored] = {}
+        self.writes: list[str] = []
+        self.before: Callable[[str, str], None] = lambda verb, key: None
+        self.after: Callable[[str, str], None] = lambda verb, key: None
+        self._version = 0
+
+    async def get(self, key: str) -> Stored | None:
+        return self.objects.get(key)
+
+    async def put(self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
+        self.before("put", key)
+        known = self.objects.get(key)
+        if (if_absent and known) or (if_match is not None and (known is None or known.version != if_match)):
+            raise ConflictError(key)
+        self._version += 1
+        self.objects[key] = Stored(data=data, version=str(self._version))
+        self.writes.append(key)
+        self.after("put", key)
+        return str(self._version)
+
+    async def list(self, prefix: str) -> list[str]:
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        self.before("delete", key)
+        known = self.objects.get(key)
+        if if_match is not None and (known is None or known.version != if_match):
+            raise ConflictError(key)
+        self.objects.pop(key, None)
+        self.writes.append(key)
+        self.after("delete", key)
+
+    async def upload(self, key: str, path: Path) -> None:
+        await self.put(key, path.read_bytes())
+
+    async def download(self, key: str, path: Path) -> None:
+        found = await self.get(key)
+        if found is None:
+            raise NotFoundError(f"there is no object {key!r}")
+        path.write_bytes(found.data)
