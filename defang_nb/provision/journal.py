@@ -1,11 +1,23 @@
-"""The journal's entries: an operation begins before its call to the cloud, and ends after it."""
+"""The journal: what happened to a project's resources since its last snapshot, append-only.
+
+An operation's `Begin` is durable before its call to the cloud is made; its `End` is written after it. Objects are named
+`projects/<project>/state/journal/<generation>/<epoch>-<sequence>` and are only ever created (if-absent), by one writer at a
+time and one after the other: so the writer that finds its next name taken knows that it was taken for dead and *sealed*, and
+that nothing it has not written yet can count. Entries that become ready while a write is under way share the next object, which
+is how a hundred parallel operations need no hundred writes one after the other.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import msgspec
 
+from defang_nb.errors import ProviderError
 from defang_nb.model.plan import Action
 from defang_nb.model.resource import Recorded, Resource
+from defang_nb.provision.ports import ConflictError, ObjectStore
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
@@ -20,7 +32,10 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
-    """What is true now of `urn`: its record, or None when there is none. An empty `token` ends no operation."""
+    """What is true now of `urn`: its record, or None when there is none. An empty `token` ends no operation.
+
+    `retired` is the record of a replaced resource that is still to be deleted.
+    """
 
     urn: str
     recorded: Recorded | None
@@ -28,7 +43,6 @@ class End(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
     time: float
     token: str = ""
     retired: Recorded | None = None
-    error: str = ""
 
 
 class Seal(msgspec.Struct, frozen=True, kw_only=True, tag="seal"):
@@ -38,3 +52,92 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True, tag="seal"):
 
 
 Entry = Begin | End | Seal
+
+
+class SealedError(Exception):
+    """The writer's epoch was sealed by a later one. Never leaves the engine."""
+
+
+class Journal:
+    """One generation of the journal, as one epoch writes it. `prefix` ends with the generation's `/`."""
+
+    def __init__(self, store: ObjectStore, prefix: str, epoch: int, sequence: int = 0) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._epoch = epoch
+        self._sequence = sequence
+        self._waiting: list[Entry] = []
+        self._next: asyncio.Task[None] | None = None
+        self._last: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
+
+    @property
+    def position(self) -> str:
+        """The name of the last object written (or found) here."""
+        return entry_name(self._epoch, self._sequence)
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Make `entries` durable, in one object. A cancelled caller's entries are written all the same.
+
+        Raises `SealedError`, and `ProviderError` when the store can't be reached (then they may be written or not).
+        """
+        self._waiting.extend(entries)
+        if self._next is None:
+            self._next = self._last = asyncio.create_task(self._flush())
+        await asyncio.shield(self._next)
+
+    async def drain(self) -> None:
+        """Wait until no write is under way."""
+        if self._last is not None:
+            await asyncio.wait([self._last])
+
+    async def _flush(self) -> None:
+        async with self._writing:
+            batch, self._waiting, self._next = self._waiting, [], None
+            data = msgspec.json.encode(batch)
+            while True:
+                key = self._prefix + entry_name(self._epoch, self._sequence + 1)
+                try:
+                    await self._store.put(key, data, if_absent=True)
+                except ConflictError:
+                    found = await read_entries(self._store, key)
+                    if any(isinstance(entry, Seal) for entry in found):
+                        raise SealedError from None
+                    # Else it is a write of ours whose reply was lost: of these entries, or of some that were given up.
+                    self._sequence += 1
+                    if msgspec.json.encode(found) == data:
+                        return
+                else:
+                    self._sequence += 1
+                    return
+
+
+async def seal(store: ObjectStore, prefix: str, epochs: Sequence[int], by_epoch: int) -> None:
+    """See to it that the writers of `epochs` can write nothing more under `prefix`."""
+    data = msgspec.json.encode([Seal(by_epoch=by_epoch)])
+    for epoch in epochs:
+        written = await store.list(f"{prefix}{epoch:08d}-")
+        if written and any(isinstance(entry, Seal) for entry in await read_entries(store, written[-1])):
+            continue
+        sequence = len(written) + 1
+        while True:
+            try:
+                await store.put(prefix + entry_name(epoch, sequence), data, if_absent=True)
+            except ConflictError:
+                sequence += 1  # it was alive after all, and faster; or somebody seals too, which does no harm
+            else:
+                break
+
+
+def entry_name(epoch: int, sequence: int) -> str:
+    """Names sort as the entries happened."""
+    return f"{epoch:08d}-{sequence:08d}"
+
+
+async def read_entries(store: ObjectStore, key: str) -> list[Entry]:
+    """The entries of one object. Raises `ProviderError` when it is gone, or in no known form."""
+    found = await store.get(key)
+    try:
+        return msgspec.json.decode(found.data if found else b"", type=list[Entry])
+    except msgspec.DecodeError as error:
+        raise ProviderError(f"the journal's object {key} can't be read: {error}", hint="update defang-nb") from error

@@ -9,15 +9,21 @@ harm is the journal's seal (`state.py`), which needs no clock.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 
 import msgspec
 
-from defang_nb.errors import LeaseHeldError
+from defang_nb.errors import DefangError, LeaseHeldError, ProviderError
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
-from defang_nb.provision.owner import Owner, this_process
-from defang_nb.provision.ports import ObjectStore
+from defang_nb.provision.owner import Owner, surely_dead, this_process
+from defang_nb.provision.ports import ConflictError, ObjectStore, Stored
+
+_POLL = 0.5
+"""Seconds between two looks at a lease that one waits for."""
 
 
 class LeaseLostError(LeaseHeldError):
@@ -28,6 +34,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """What the lease object says. Times are epoch seconds. `released`: its holder ended in good order.
 
     `unsealed` is the first epoch whose holder may not have ended in good order: the next one seals from there.
+    `nonce` is the holder's own, by which it knows its writes again when a reply was lost.
     """
 
     owner: Owner
@@ -36,7 +43,21 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     deadline: float
     unsealed: int
+    nonce: str
     released: bool = False
+
+
+def lease_key(project: str) -> str:
+    return f"projects/{project}/lease"
+
+
+async def holder(store: ObjectStore, project: str, *, clock: Clock = SYSTEM_CLOCK) -> Holding | None:
+    """Who holds the project's lease now, or None when nobody (alive) does."""
+    found = await store.get(lease_key(project))
+    if found is None:
+        return None
+    held = _decode(found)
+    return None if _free(held, clock) else held
 
 
 class Lease:
@@ -46,8 +67,8 @@ class Lease:
             state = await State.open(store, project, lease=lease)
 
     Entering raises `LeaseHeldError` (who, since when, for which deployment) when it is still held after `wait` seconds;
-    `on_wait` is told once whom one waits for. While it is held a task renews it each `heartbeat` seconds; should it be lost, the
-    event `lost` is set, and nothing can be written to the state any more.
+    `on_wait` is told once whom one waits for. While it is held a task renews it each `heartbeat` seconds; should it be lost,
+    the event `lost` is set, and nothing can be written to the state any more.
     """
 
     def __init__(
@@ -63,16 +84,140 @@ class Lease:
         ttl: float = 30.0,
         heartbeat: float = 10.0,
     ) -> None:
+        self.project = project
         self.lost = asyncio.Event()
+        self._store = store
+        self._key = lease_key(project)
+        self._deployment = deployment
+        self._wait = wait
+        self._on_wait = on_wait
         self._owner = owner or this_process()
-        raise NotImplementedError
+        self._clock = clock
+        self._ttl = ttl
+        self._heartbeat = heartbeat
+        self._nonce = secrets.token_hex(8)
+        self._held: tuple[Holding, str] | None = None
+        self._writing = asyncio.Lock()
+        self._beating: asyncio.Task[None] | None = None
+
+    @property
+    def holding(self) -> Holding:
+        """What this lease says of itself. Only inside `async with`."""
+        return self._mine()[0]
 
     @property
     def epoch(self) -> int:
-        raise NotImplementedError
+        return self.holding.epoch
 
     async def __aenter__(self) -> Lease:
-        raise NotImplementedError
+        self._held = await self._acquire()
+        self._beating = asyncio.create_task(self._beat(), name=f"heartbeat of {self._key}")
+        return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        raise NotImplementedError
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        async with self._writing:  # a heartbeat under way ends first: released is what must be written last
+            if self._beating is not None:
+                self._beating.cancel()
+            if self.lost.is_set():
+                return
+            held, version = self._mine()
+            # What can't be released now is taken over at its deadline.
+            with contextlib.suppress(ConflictError, DefangError):
+                await self._store.put(self._key, _encode(msgspec.structs.replace(held, released=True)), if_match=version)
+
+    async def _acquire(self) -> tuple[Holding, str]:
+        until = self._clock.now() + self._wait
+        told = False
+        while True:
+            found = await self._store.get(self._key)
+            held = _decode(found) if found else None
+            if held is None or _free(held, self._clock):
+                if (taken := await self._take(held, found)) is not None:
+                    return taken
+                continue
+            if self._clock.now() >= until:
+                raise _held_error(held)
+            if not told and self._on_wait is not None:
+                self._on_wait(held)
+            told = True
+            await self._clock.sleep(_POLL)
+
+    async def _take(self, held: Holding | None, found: Stored | None) -> tuple[Holding, str] | None:
+        """Write ourselves down as the next holder; None when somebody else was faster."""
+        now = self._clock.now()
+        epoch = held.epoch + 1 if held else 1
+        mine = Holding(
+            owner=self._owner,
+            deployment=self._deployment,
+            epoch=epoch,
+            since=now,
+            deadline=now + self._ttl,
+            unsealed=epoch if held is None or held.released else held.unsealed,
+            nonce=self._nonce,
+        )
+        try:
+            if found is None:
+                return mine, await self._store.put(self._key, _encode(mine), if_absent=True)
+            return mine, await self._store.put(self._key, _encode(mine), if_match=found.version)
+        except ConflictError:
+            return await self._mine_after_all()
+
+    async def _mine_after_all(self) -> tuple[Holding, str] | None:
+        """A conflict may be with our own write, when only its reply was lost (a client library tried again by itself)."""
+        found = await self._store.get(self._key)
+        if found is None:
+            return None
+        held = _decode(found)
+        return (held, found.version) if held.nonce == self._nonce else None
+
+    async def _beat(self) -> None:
+        while not self.lost.is_set():
+            await self._clock.sleep(self._heartbeat)
+            async with self._writing:
+                try:
+                    await self._renew()
+                except ProviderError:
+                    # The store can't be reached: try again at the next beat, as long as others can't take us for dead.
+                    if self._clock.now() + self._heartbeat >= self.holding.deadline:
+                        self.lost.set()
+
+    async def _renew(self) -> None:
+        held, version = self._mine()
+        renewed = msgspec.structs.replace(held, deadline=self._clock.now() + self._ttl)
+        try:
+            self._held = renewed, await self._store.put(self._key, _encode(renewed), if_match=version)
+        except ConflictError:
+            if (mine := await self._mine_after_all()) is None:
+                self.lost.set()
+            else:
+                self._held = mine
+
+    def _mine(self) -> tuple[Holding, str]:
+        if self._held is None:
+            raise RuntimeError("the lease is used outside `async with`")
+        return self._held
+
+
+def _free(held: Holding, clock: Clock) -> bool:
+    return held.released or held.deadline < clock.now() or surely_dead(held.owner)
+
+
+def _encode(held: Holding) -> bytes:
+    return msgspec.json.encode(held)
+
+
+def _decode(found: Stored) -> Holding:
+    try:
+        return msgspec.json.decode(found.data, type=Holding)
+    except msgspec.DecodeError as error:
+        raise ProviderError(
+            "the project's lease is in a form that this version does not know", hint="update defang-nb"
+        ) from error
+
+
+def _held_error(held: Holding) -> LeaseHeldError:
+    since = datetime.fromtimestamp(held.since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return LeaseHeldError(
+        f"deployment {held.deployment} of {held.owner} is at work on this project since {since}",
+        hint=f"wait until it is over, or attach to {held.deployment}, or cancel it",
+    )
