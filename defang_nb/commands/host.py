@@ -61,3 +61,9 @@ class Host(Protocol):
     def variable(self, name: str) -> str:
         """The text of a variable of the user's. Raises `UsageError` when there is none, or it is no text."""
         ...
+
+
+def goes_on(deployment: Deployment, face: Face) -> str:
+    """What a looker is told who looks away."""
+    name, program = deployment.id, face.value
+    return f"deployment {name} goes on; `{program} attach {name}` shows it, `{program} cancel {name}` ends it"

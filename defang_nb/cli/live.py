@@ -1,0 +1,90 @@
+"""The live view on a terminal, drawn by rich from the same view, words and orders as everything else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from defang_nb.model.source import format_diagnostic
+from defang_nb.model.view import DeploymentView
+from defang_nb.render.logs import panes
+from defang_nb.render.order import in_dependency_order
+from defang_nb.render.problems import by_weight
+from defang_nb.render.text import headline, plan_lines, render_text
+from defang_nb.render.words import SEVERITIES, Look, Tone, clean, service_look, stage_look
+
+if TYPE_CHECKING:
+    from defang_nb.client.deployment import Deployment
+
+TAIL = 6
+"""Lines of a running build that stand under the table."""
+
+_STYLES = {
+    Tone.OK: "green",
+    Tone.RUN: "blue",
+    Tone.WAIT: "bright_black",
+    Tone.BAD: "red",
+    Tone.WARN: "yellow",
+    Tone.PLAIN: "bright_black",
+}
+
+
+def watch_live(deployment: Deployment, console: Console) -> None:
+    """Draw until it is over, then leave the final view standing. A KeyboardInterrupt passes through."""
+    over = threading.Event()
+    stop = deployment.subscribe(lambda view, event: over.set() if view.done else None)
+    try:
+        with Live(console=console, get_renderable=lambda: _drawn(deployment), refresh_per_second=4, transient=True):
+            while not (deployment.done or over.wait(0.5)):
+                pass
+    finally:
+        stop()
+    view = deployment.view
+    console.print(Text(render_text(view, now=time.time()), style=""), style=None, highlight=False)
+    for url in _doors(view):
+        console.print(Text(f"→ {url}", style=f"bold link {url}"))
+
+
+def _drawn(deployment: Deployment) -> RenderableType:
+    return live_view(deployment.view, now=time.time())
+
+
+def live_view(view: DeploymentView, *, now: float) -> RenderableType:
+    """What stands on the terminal at one moment."""
+    parts: list[RenderableType] = [Text(headline(view, now), style=f"bold {_STYLES[stage_look(view).tone]}")]
+    parts.append(ProgressBar(total=100, completed=round(100 * view.progress), width=60))
+    parts.append(_services(view))
+    if view.plan is not None and not view.steps:
+        parts.append(Text("\n".join(plan_lines(view.plan))))
+    for pane in panes(view, now):
+        if pane.open:
+            parts.append(Text(f"{pane.title} {pane.note}", style="bold"))
+            parts.append(
+                Text("\n".join(f"  {clean(line)}" for line in pane.log.lines[-TAIL:]), overflow="ellipsis", no_wrap=True)
+            )
+    for each in by_weight(view.diagnostics):
+        parts.append(Text(format_diagnostic(each), style=_STYLES[SEVERITIES[each.severity].tone]))
+    return Group(*parts)
+
+
+def _services(view: DeploymentView) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for service in in_dependency_order(view.services):
+        where = Text("  ").join([Text(each.url, style=f"link {each.url}") for each in service.endpoints])
+        table.add_row(Text(service.name, style="bold"), _look(service_look(service, view)), where)
+    return table
+
+
+def _look(look: Look) -> Text:
+    return Text(look.text, style=_STYLES[look.tone])
+
+
+def _doors(view: DeploymentView) -> list[str]:
+    return [each.url for service in view.services.values() for each in service.endpoints if each.public]

@@ -1,0 +1,110 @@
+"""The command line's host: a live view on a terminal, plain lines elsewhere, JSON lines when asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from defang_nb.cli.follow import told
+from defang_nb.cli.live import watch_live
+from defang_nb.commands.host import Source, goes_on
+from defang_nb.commands.tree import Face
+from defang_nb.errors import UsageError
+from defang_nb.render.progress import progress_line
+from defang_nb.render.tables import Table, table_text
+from defang_nb.render.words import clean
+from defang_nb.wire import event_to_json
+
+if TYPE_CHECKING:
+    from defang_nb.client.deployment import Deployment
+    from defang_nb.model.status import LogRecord
+
+_COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
+
+
+class TerminalHost:
+    """Results go to stdout, notes to stderr. With `json`, results are JSON, one object a line."""
+
+    face = Face.CLI
+
+    def __init__(self, *, json: bool = False) -> None:
+        self._json = json
+        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self.err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.detached = False
+
+    @property
+    def stack(self) -> str:
+        return os.environ.get("DEFANG_STACK") or "local"
+
+    def source(self, project: str | None) -> Source | None:
+        return None
+
+    def note(self, text: str) -> None:
+        self.err.print(escape(text))
+
+    def text(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+
+    def table(self, table: Table, records: Sequence[object]) -> None:
+        if self._json:
+            for record in records:
+                self.text(msgspec.json.encode(record).decode())
+        else:
+            self.text(table_text(table))
+
+    def stdin(self) -> str:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError("nothing is piped in", hint="for example: pass show token | defang-nb config set TOKEN -")
+        return sys.stdin.read()
+
+    def variable(self, name: str) -> str:
+        raise UsageError("variables are a notebook's; there are none on a command line")
+
+    def watch(self, deployment: Deployment, *, detach: bool) -> bool:
+        try:
+            if self.out.is_terminal and not self._json and not detach:
+                watch_live(deployment, self.out)
+            else:
+                self._tell(deployment, detach=detach)
+        except KeyboardInterrupt:
+            self._detach(deployment)
+            return False
+        if not deployment.done:
+            self.note(goes_on(deployment, Face.CLI))
+        return deployment.done
+
+    def _detach(self, deployment: Deployment) -> None:
+        self.detached = True
+        if deployment.accepted or deployment.done:
+            self.note(f"\n{goes_on(deployment, Face.CLI)}")
+        else:
+            deployment.cancel()
+            self.note("\nstopped before the deployment began; nothing was changed")
+
+    def _tell(self, deployment: Deployment, *, detach: bool) -> None:
+        for view, event in told(deployment, detach=detach):
+            line = event_to_json(event) if self._json else progress_line(view, event)
+            if line:
+                self.text(line)
+                sys.stdout.flush()
+
+    def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
+        colours: dict[str, str] = {}
+        try:
+            for record in records:
+                if self._json:
+                    self.text(msgspec.json.encode(record).decode())
+                else:
+                    colour = colours.setdefault(record.service, _COLOURS[len(colours) % len(_COLOURS)])
+                    self.out.print(f"[{colour}]{escape(record.service)}.{record.replica}[/] | {escape(clean(record.line))}")
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            if not follow:
+                raise
