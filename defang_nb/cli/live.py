@@ -69,8 +69,9 @@ def live_view(view: DeploymentView, *, now: float) -> RenderableType:
             parts.append(
                 Text("\n".join(f"  {clean(line)}" for line in pane.log.lines[-TAIL:]), overflow="ellipsis", no_wrap=True)
             )
-    for each in by_weight(view.diagnostics):
-        parts.append(Text(format_diagnostic(each), style=_STYLES[SEVERITIES[each.severity].tone]))
+    parts.extend(
+        Text(format_diagnostic(each), style=_STYLES[SEVERITIES[each.severity].tone]) for each in by_weight(view.diagnostics)
+    )
     return Group(*parts)
 
 

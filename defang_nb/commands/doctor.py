@@ -1,4 +1,4 @@
-"""`doctor`: what this machine offers to the local provider, and why it matters. Looks only; changes and starts nothing."""
+"""`doctor` and `version`: what this machine offers to the local provider, and why it matters. Looks only, starts nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
+from defang_nb import __version__
+from defang_nb.commands.host import Host
+from defang_nb.commands.parse import Invocation
+from defang_nb.commands.tree import Face
 from defang_nb.render.tables import Cell, Table
 from defang_nb.render.words import Tone
 
@@ -68,6 +72,20 @@ def _package(*names: str) -> str:
 
 def _program(*names: str) -> str:
     return next((path for name in names if (path := shutil.which(name))), "")
+
+
+def doctor(invocation: Invocation, host: Host) -> None:
+    found = findings()
+    host.table(doctor_table(found), found)
+
+
+def show_version(invocation: Invocation, host: Host) -> None:
+    python = platform.python_version()
+    if host.face is Face.CLI and not invocation.flag("json"):
+        host.text(f"defang-nb {__version__} (Python {python})")
+    else:
+        table = Table("defang-nb", ("Version", "Python"), ((Cell(__version__), Cell(python)),))
+        host.table(table, [{"version": __version__, "python": python}])
 
 
 def doctor_table(found: list[Finding]) -> Table:

@@ -1,0 +1,187 @@
+"""What the commands that need the client do, for whichever face asked. Everything they raise is a `DefangError`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from defang_nb.client import api
+from defang_nb.commands import secrets
+from defang_nb.commands.host import Host
+from defang_nb.commands.parse import Invocation
+from defang_nb.errors import DefangError
+from defang_nb.render.listings import config_table, deployments_table, status_table
+
+if TYPE_CHECKING:
+    from defang_nb.client.deployment import Deployment
+
+Action = Callable[[Invocation, Host], Any]
+
+
+def inputs(invocation: Invocation, host: Host) -> dict[str, Any]:
+    """Which project a command is about, as the client's functions take it: the named files, else the face's own text."""
+    known: dict[str, Any] = {
+        "project": invocation.text("project"),
+        "stack": stack(invocation, host),
+        "services": invocation.words,
+        "profiles": invocation.many("profiles"),
+        "env_files": invocation.many("env_files"),
+    }
+    if files := invocation.many("files"):
+        return {**known, "files": files}
+    if source := host.source(known["project"]):
+        return {**known, "text": source.text, "name": source.label, "project": known["project"] or source.project or None}
+    return known
+
+
+def stack(invocation: Invocation, host: Host) -> str:
+    return invocation.text("stack") or host.stack
+
+
+def project(invocation: Invocation, host: Host) -> str | None:
+    """The project's name, where the line or the face's own text says one; else None: the client looks in the folder."""
+    if name := invocation.text("project"):
+        return name
+    if not invocation.many("files") and host.source(None) is None:
+        return None
+    checked = api.check(**{**inputs(invocation, host), "services": ()})
+    return checked.project.name
+
+
+def _about(invocation: Invocation, host: Host) -> dict[str, Any]:
+    return {"project": project(invocation, host), "stack": stack(invocation, host)}
+
+
+def _up(invocation: Invocation, host: Host) -> Deployment:
+    deployment = api.start_up(
+        **inputs(invocation, host),
+        build=invocation.flag("build"),
+        dry_run=invocation.flag("dry_run"),
+        yes=invocation.flag("yes"),
+        wait_timeout=invocation.number("wait_timeout"),
+    )
+    return _shown(deployment, host, detach=invocation.flag("detach"))
+
+
+def _preview(invocation: Invocation, host: Host) -> Deployment:
+    deployment = api.start_up(**inputs(invocation, host), build=invocation.flag("build"), dry_run=True)
+    return _shown(deployment, host)
+
+
+def _down(invocation: Invocation, host: Host) -> Deployment:
+    deployment = api.start_down(
+        **_about(invocation, host),
+        dry_run=invocation.flag("dry_run"),
+        yes=invocation.flag("yes"),
+        wait_timeout=invocation.number("wait_timeout"),
+    )
+    return _shown(deployment, host, detach=invocation.flag("detach"))
+
+
+def _attach(invocation: Invocation, host: Host) -> Deployment:
+    deployment = api.attach(_deployment(invocation), project=invocation.text("project"), stack=stack(invocation, host))
+    return _shown(deployment, host)
+
+
+def _shown(deployment: Deployment, host: Host, *, detach: bool = False) -> Deployment:
+    """Show it; raise how it ended, in a line, since the view that was shown says everything else."""
+    if host.watch(deployment, detach=detach):
+        try:
+            deployment.wait()
+        except DefangError as error:
+            error.diagnostics = ()
+            if deployment.view.hint:
+                error.hint = ""
+            raise
+    return deployment
+
+
+def _cancel(invocation: Invocation, host: Host) -> Deployment:
+    deployment = api.cancel(_deployment(invocation), project=invocation.text("project"), stack=stack(invocation, host))
+    if deployment.done:
+        host.note(f"deployment {deployment.id} is over already: {deployment.status}")
+    else:
+        host.note(f"deployment {deployment.id} was asked to end; {host.face.value} attach {deployment.id} shows how it does")
+    return deployment
+
+
+def _deployment(invocation: Invocation) -> str:
+    return invocation.words[0] if invocation.words else "latest"
+
+
+def _ps(invocation: Invocation, host: Host) -> Sequence[object]:
+    about = _about(invocation, host)
+    statuses = api.ps(**about)
+    title = f"{about['project']} → {about['stack']}" if about["project"] else f"Services on {about['stack']}"
+    host.table(status_table(statuses, now=time.time(), title=title), statuses)
+    return statuses
+
+
+def _logs(invocation: Invocation, host: Host) -> None:
+    tail = invocation.number("tail")
+    follow = invocation.flag("follow")
+    records = api.logs(
+        invocation.words,
+        **_about(invocation, host),
+        follow=follow,
+        since=invocation.text("since"),
+        until=invocation.text("until"),
+        tail=None if tail is None else int(tail),
+    )
+    host.logs(records, follow=follow)
+
+
+def _config_set(invocation: Invocation, host: Host) -> None:
+    settings = secrets.settings(invocation, host)
+    about = _about(invocation, host)
+    for setting in settings:
+        api.config_set(setting.name, setting.value, file=setting.file, random=setting.random, **about)
+        host.note(f"config {setting.name} is set; services that need it get it with the next up")
+    if secrets.stands_in_cell(invocation, host):
+        host.note(f"▲ {secrets.WARNING}")
+
+
+def _config_ls(invocation: Invocation, host: Host) -> Sequence[object]:
+    names = api.config_ls(**_about(invocation, host))
+    needed = _needed(invocation, host)
+    host.table(config_table(names, needed), [{"name": name, "needed_by": needed.get(name, ())} for name in names])
+    return names
+
+
+def _needed(invocation: Invocation, host: Host) -> Mapping[str, Sequence[str]]:
+    """Which services of the present project need which values; nothing where there is no (sound) project at hand."""
+    try:
+        return api.check(**inputs(invocation, host)).project.config_keys()
+    except DefangError:
+        return {}
+
+
+def _config_rm(invocation: Invocation, host: Host) -> None:
+    about = _about(invocation, host)
+    for name in invocation.words:
+        api.config_rm(name, **about)
+        host.note(f"config {name} is removed; services that have it keep it until they are started anew")
+
+
+def _deployments(invocation: Invocation, host: Host) -> Sequence[object]:
+    place = stack(invocation, host)
+    limit = invocation.number("limit")
+    summaries = api.deployments(invocation.text("project"), stack=place, limit=20 if limit is None else int(limit))
+    host.table(deployments_table(summaries, now=time.time(), title=f"Deployments on {place}"), summaries)
+    return summaries
+
+
+ACTIONS: Mapping[tuple[str, ...], Action] = {
+    ("up",): _up,
+    ("preview",): _preview,
+    ("down",): _down,
+    ("ps",): _ps,
+    ("logs",): _logs,
+    ("config", "set"): _config_set,
+    ("config", "ls"): _config_ls,
+    ("config", "rm"): _config_rm,
+    ("deployments",): _deployments,
+    ("attach",): _attach,
+    ("cancel",): _cancel,
+}
