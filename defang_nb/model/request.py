@@ -24,7 +24,8 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`deployment` is chosen by the client (`new_id`), so that asking again after a lost reply is harmless.
 
     `build`: make images even where they exist. `dry_run`: end with the plan. `yes`: consent to delete what is protected.
-    `wait_timeout`: seconds for the whole deployment. `diagnostics`: what the workspace found; they become part of the story.
+    `wait_timeout`: seconds for the whole deployment. `lease_wait`: seconds to wait for another deployment of the project to end
+    (0: give up at once). `diagnostics`: what the workspace found; they become part of the story.
     """
 
     deployment: str
@@ -37,6 +38,7 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     yes: bool = False
     wait_timeout: float | None = None
+    lease_wait: float = 0.0
     by: str = ""
     protocol: int = PROTOCOL
 

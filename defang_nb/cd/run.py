@@ -1,0 +1,233 @@
+"""One deployment, from the lease to its outcome. Whatever happens, its story ends with exactly one `Finished`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from defang_nb.cd.narrator import Narrator
+from defang_nb.cd.story import Story
+from defang_nb.errors import DefangError, ProviderError, UsageError
+from defang_nb.model.events import Diagnosed, Finished, Kind, Outcome, Planned, Requested, ServiceInfo, Stage, StageChanged
+from defang_nb.model.plan import Action, Plan
+from defang_nb.model.project import Service
+from defang_nb.model.request import DeployRequest
+from defang_nb.model.resource import Recorded, Resource
+from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.providers.base import Provider
+from defang_nb.provision.executor import Applied, apply, observe, recover, refresh
+from defang_nb.provision.lease import Holding, Lease
+from defang_nb.provision.planner import plan as make_plan
+from defang_nb.provision.ports import ObjectStore
+from defang_nb.provision.state import State
+
+_log = logging.getLogger(__name__)
+
+AGAIN = "run `up` again: it continues from where this one stopped"
+
+
+class Run:
+    """`cancel` ends it in good order, as does the end of cd itself (`end`)."""
+
+    def __init__(self, request: DeployRequest, provider: Provider, store: ObjectStore, story: Story) -> None:
+        self.request = request
+        self.story = story
+        self._provider = provider
+        self._store = store
+        self._cancel = asyncio.Event()
+        self._reason = ""
+
+    def cancel(self) -> None:
+        """Somebody asked for it: no step begins any more."""
+        self._cancel.set()
+
+    def end(self, reason: str) -> None:
+        """Stop like `cancel`, but tell it as a failure, for `reason`."""
+        self._reason = self._reason or reason
+        self._cancel.set()
+
+    async def go(self) -> None:
+        """Carry it out and tell it."""
+        request = self.request
+        timer = None
+        if request.wait_timeout is not None:
+            reason = f"not done within {request.wait_timeout:g} s"
+            timer = asyncio.get_running_loop().call_later(request.wait_timeout, self.end, reason)
+        try:
+            self.story.tell(await self._requested())
+            for diagnostic in request.diagnostics:
+                self.story.tell(Diagnosed(diagnostic=diagnostic))
+            finished = await self._attempt()
+        except DefangError as error:
+            self._tell_all(error.diagnostics)
+            finished = Finished(outcome=Outcome.FAILED, message=error.message, hint=error.hint)
+        except asyncio.CancelledError:
+            finished = Finished(outcome=Outcome.FAILED, message=self._reason or "cd was ended", hint=AGAIN)
+        except Exception as error:  # noqa: BLE001  # edge: a fault of ours must end the story too, and cd must go on
+            _log.exception("deployment %s broke", request.deployment)
+            message = f"internal error: {type(error).__name__}: {error}"
+            finished = Finished(outcome=Outcome.FAILED, message=message, hint="cd's log has the details; please report it")
+        finally:
+            if timer:
+                timer.cancel()
+        if self._reason and finished.outcome is Outcome.CANCELLED:
+            finished = Finished(outcome=Outcome.FAILED, message=self._reason, hint=AGAIN)
+        await self.story.finish(finished)
+
+    async def _requested(self) -> Requested:
+        request = self.request
+        services = [_info(service) for service in request.project.services.values()]
+        if request.kind is Kind.DOWN:
+            state = await State.open(self._store, request.project.name)
+            services = [ServiceInfo(name=each.service, what=each.title) for each in state.recorded.values() if each.main]
+        return Requested(
+            kind=request.kind,
+            project=request.project.name,
+            stack=request.stack.name,
+            provider=request.stack.provider,
+            by=request.by,
+            services=tuple(sorted(services, key=lambda info: info.name) if request.kind is Kind.DOWN else services),
+        )
+
+    async def _attempt(self) -> Finished:
+        request, name = self.request, self.request.project.name
+        self.story.tell(StageChanged(stage=Stage.QUEUED))
+        if request.dry_run:
+            return await self._go_on(await State.open(self._store, name))
+        lease = Lease(
+            self._store, name, deployment=request.deployment, wait=request.lease_wait, on_wait=self._tell_wait
+        )  # fmt: skip
+        async with lease:
+            return await self._go_on(await State.open(self._store, name, lease=lease))
+
+    def _tell_wait(self, holding: Holding) -> None:
+        detail = f"waiting for deployment {holding.deployment} of {holding.owner}"
+        self.story.tell(StageChanged(stage=Stage.QUEUED, detail=detail))
+
+    async def _go_on(self, state: State) -> Finished:
+        request, types = self.request, self._provider.resource_types()
+        self.story.tell(StageChanged(stage=Stage.PLANNING))
+        await recover(state, types, deployment=request.deployment)
+        observed = await observe(state.recorded, types)
+        drifted = await refresh(state, observed, deployment=request.deployment)
+        if request.kind is Kind.REFRESH:
+            return Finished(
+                outcome=Outcome.SUCCEEDED, message=f"{len(drifted)} of {len(state.recorded)} differ from the record"
+            )
+        desired = await self._desired()
+        plan = make_plan(desired, state.recorded, types, observed, force=self._forced(desired), state_version=state.version)
+        plan = self._respect_protection(plan, state.recorded)
+        self.story.tell(Planned(plan=plan))
+        await self._preflight(desired, state.recorded)
+        if request.dry_run:
+            return Finished(outcome=Outcome.SUCCEEDED, message=_count(plan, "would be "))
+        return await self._apply(plan, desired, state)
+
+    async def _desired(self) -> Sequence[Resource]:
+        request = self.request
+        if request.kind is Kind.DOWN:
+            return ()
+        digests = await self._provider.config.digests(request.project.name)
+        return self._provider.compile(request.project, request.images, digests)
+
+    def _forced(self, desired: Sequence[Resource]) -> Collection[str]:
+        """The images, when they shall be built even where they exist."""
+        references = {image.reference for image in self.request.images} if self.request.build else set()
+        return [each.urn for each in desired if not each.main and each.inputs.get("reference") in references]
+
+    def _respect_protection(self, plan: Plan, recorded: Mapping[str, Recorded]) -> Plan:
+        """Without consent, `down` leaves what is protected (and what that needs); nothing else may delete it at all."""
+        endangered = [step for step in plan.steps if step.protect and step.action in (Action.DELETE, Action.REPLACE)]
+        if not endangered or self.request.yes:
+            return plan
+        names = ", ".join(step.title or step.urn for step in endangered)
+        if self.request.kind is not Kind.DOWN:
+            raise UsageError(f"this would delete data: {names}", hint="say `--yes` to allow it")
+        spared = _with_dependencies([step.urn for step in endangered], recorded)
+        message = f"kept, since it holds data: {names}"
+        diagnostic = Diagnostic(
+            severity=Severity.INFO, code="kept-data", message=message, hint="`down --yes` deletes it"
+        )  # fmt: skip
+        self.story.tell(Diagnosed(diagnostic=diagnostic))
+        return msgspec.structs.replace(plan, steps=tuple(step for step in plan.steps if step.urn not in spared))
+
+    async def _preflight(self, desired: Sequence[Resource], recorded: Mapping[str, Recorded]) -> None:
+        if self.request.kind is Kind.DOWN:
+            return
+        found = await self._provider.preflight(self.request.project, desired, recorded)
+        self._tell_all(found)
+        errors = [each for each in found if each.severity is Severity.ERROR]
+        if errors:
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise ProviderError(errors[0].message + more, hint=errors[0].hint)
+
+    async def _apply(self, plan: Plan, desired: Sequence[Resource], state: State) -> Finished:
+        narrator = Narrator(self.story.tell, plan, desired, state)
+        self.story.tell(StageChanged(stage=Stage.PROVISIONING))
+        narrator.introduce()
+        types, deployment = self._provider.resource_types(), self.request.deployment
+        try:
+            applied = await apply(
+                plan, desired, state, types, narrator.hear, deployment=deployment, cancel=self._cancel
+            )  # fmt: skip
+        finally:
+            await self._clean_up()
+        return self._outcome(applied, plan)
+
+    async def _clean_up(self) -> None:
+        try:
+            await self._provider.cleanup(self.request.project.name)
+        except DefangError as error:
+            diagnostic = Diagnostic(severity=Severity.WARNING, code="cleanup", message=error.message, hint=error.hint)
+            self.story.tell(Diagnosed(diagnostic=diagnostic))
+
+    def _outcome(self, applied: Applied, plan: Plan) -> Finished:
+        for error in applied.failed.values():
+            self._tell_all(error.diagnostics)
+        match applied.outcome:
+            case Outcome.SUCCEEDED:
+                return Finished(outcome=Outcome.SUCCEEDED, message=_count(plan, ""))
+            case Outcome.CANCELLED:
+                message = f"cancelled, with {len(applied.skipped)} of {len(plan.mutations)} steps not begun"
+                return Finished(outcome=Outcome.CANCELLED, message=message, hint=AGAIN)
+            case _:
+                first = next(iter(applied.failed.values()), ProviderError("a step failed"))
+                more = f" (and {len(applied.failed) - 1} more)" if len(applied.failed) > 1 else ""
+                return Finished(outcome=Outcome.FAILED, message=first.message + more, hint=first.hint)
+
+    def _tell_all(self, diagnostics: Sequence[Diagnostic]) -> None:
+        for diagnostic in diagnostics:
+            self.story.tell(Diagnosed(diagnostic=diagnostic))
+
+
+def _info(service: Service) -> ServiceInfo:
+    what = service.image or (f"build {service.build.context}" if service.build else "")
+    if service.static_files:
+        what = what or f"static files {service.static_files.folder}"
+    managed = service.managed.kind.value if service.managed else ""
+    depends_on = tuple(service.depends_on)
+    return ServiceInfo(name=service.name, what=what, managed=managed, replicas=service.replicas, depends_on=depends_on)
+
+
+def _with_dependencies(urns: Sequence[str], recorded: Mapping[str, Recorded]) -> set[str]:
+    """`urns` and all that they depend on, by the record."""
+    found: set[str] = set()
+    ahead = list(urns)
+    while ahead:
+        urn = ahead.pop()
+        if urn not in found:
+            found.add(urn)
+            ahead += recorded[urn].dependencies if urn in recorded else ()
+    return found
+
+
+_WORDS = {Action.CREATE: "created", Action.UPDATE: "updated", Action.REPLACE: "replaced", Action.DELETE: "deleted"}
+
+
+def _count(plan: Plan, prefix: str) -> str:
+    """`2 created, 1 updated`, or that nothing had to be done."""
+    counted = [f"{plan.count(action)} {prefix}{word}" for action, word in _WORDS.items() if plan.count(action)]
+    return ", ".join(counted) or "nothing to change"

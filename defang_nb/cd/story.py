@@ -1,0 +1,143 @@
+"""A deployment's story while it is being told: numbered, timed, stored, then shown to whoever follows.
+
+An event is stored before anyone sees it, so what a person saw is never missing later. Batches keep that cheap: the first
+event of a quiet time is stored at once, what follows within `GATHER` seconds goes into one object, and a change of stage
+waits for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from defang_nb.model.events import DeploymentSummary, Event, Finished, Outcome, Payload, StageChanged
+from defang_nb.providers.history import History
+from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
+
+GATHER = 0.3
+"""Seconds for which events are gathered into one stored object."""
+
+_log = logging.getLogger(__name__)
+
+
+class Story:
+    """`tell` adds to it, from the loop's thread; `finish` ends it, exactly once; `follow` gives it from any point on."""
+
+    def __init__(
+        self, history: History, summary: DeploymentSummary, *, events: list[Event], clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.summary = summary
+        self._history = history
+        self._clock = clock
+        self._shown = events
+        self._pending: list[Event] = []
+        self._stored = 0
+        self._sequence = events[-1].sequence if events else 0
+        self._hurry = asyncio.Event()
+        self._more = asyncio.Condition()
+        self._over = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    def tell(self, payload: Payload) -> None:
+        """Add to the story; never blocks. What comes after the end is dropped."""
+        if self._over:
+            _log.debug("told after the end: %r", payload)
+            return
+        self._add(payload)
+        if isinstance(payload, StageChanged):
+            self._hurry.set()
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep())
+
+    async def finish(self, finished: Finished) -> None:
+        """End it, unless it is over: store all there is, note the outcome in the index, then show it."""
+        if self._over:
+            return
+        self._add(finished)
+        self._over = True
+        self._hurry.set()
+        if self._keeper is not None:
+            await self._keeper
+        last = self._pending[-1]
+        await self._store()
+        try:
+            await self._history.end(self.summary, last)
+        except Exception:  # noqa: BLE001  # edge: the end must reach the watchers even when the store broke
+            _log.exception("could not note the end of %s", self.summary.id)
+        await self._show()
+
+    async def follow(self, from_sequence: int) -> AsyncIterator[Event]:
+        """The events from a sequence number on, those to come too; ends after `Finished`."""
+        at = max(1, from_sequence)
+        first = self._shown[0].sequence if self._shown else 1
+        while True:
+            async with self._more:
+                while not self._ended and len(self._shown) <= at - first:
+                    await self._more.wait()
+            fresh = self._shown[at - first :]
+            for event in fresh:
+                yield event
+            at += len(fresh)
+            if self._ended and len(self._shown) <= at - first:
+                return
+
+    @property
+    def over(self) -> bool:
+        return self._over
+
+    @property
+    def _ended(self) -> bool:
+        return bool(self._shown) and isinstance(self._shown[-1].payload, Finished)
+
+    def _add(self, payload: Payload) -> None:
+        self._sequence += 1
+        event = Event(
+            deployment=self.summary.id, sequence=self._sequence, time=max(self._clock.now(), self._last_time()), payload=payload
+        )
+        self._pending.append(event)
+
+    def _last_time(self) -> float:
+        return (self._pending or self._shown)[-1].time if self._pending or self._shown else 0.0
+
+    async def _keep(self) -> None:
+        """Store and show what is pending, until there is nothing more (or `finish` takes over)."""
+        while self._pending and not self._over:
+            await self._store()
+            await self._show()
+            try:
+                async with asyncio.timeout(GATHER):
+                    await self._hurry.wait()
+            except TimeoutError:
+                pass
+            self._hurry.clear()
+
+    async def _store(self) -> None:
+        batch = self._pending[:]
+        try:
+            await self._history.append(self.summary.project, self.summary.id, batch)
+        except Exception:  # noqa: BLE001  # edge: a full disk must not keep people from seeing why it failed
+            _log.exception("could not store %d events of %s", len(batch), self.summary.id)
+        self._stored = len(batch)
+
+    async def _show(self) -> None:
+        async with self._more:
+            self._shown += self._pending[: self._stored]
+            del self._pending[: self._stored]
+            self._more.notify_all()
+
+
+async def close_abandoned(history: History, summary: DeploymentSummary, clock: Clock = SYSTEM_CLOCK) -> None:
+    """End the story of a deployment whose cd is gone, where that cd could not do it any more."""
+    events = await history.events(summary.project, summary.id)
+    if events and isinstance(events[-1].payload, Finished):
+        await history.end(summary, events[-1])
+        return
+    story = Story(history, summary, events=events, clock=clock)
+    await story.finish(
+        Finished(
+            outcome=Outcome.FAILED,
+            message="cd was ended before this deployment was over",
+            hint="run `up` again: it continues from where this one stopped",
+        )
+    )

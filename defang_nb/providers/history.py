@@ -1,0 +1,120 @@
+"""What a stack's store keeps of deployments: written by cd as they happen, read by anyone, then or later.
+
+    deployments/<id>.<project>.json                        the index: one summary each; ids sort by time
+    running/<id>.<project>                                 a marker, from the beginning to the end
+    projects/<project>/deployments/<id>/request.json       what was asked (it names secrets, and holds none)
+    projects/<project>/deployments/<id>/events/<seq>.jsonl batches of events, named by their first sequence number
+
+Nothing is appended to: each batch is an object of its own, in the JSON mapping of the contract, one event a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from defang_nb.errors import NotFoundError
+from defang_nb.model.events import DeploymentSummary, Event, Finished
+from defang_nb.model.request import DeployRequest
+from defang_nb.provision.ports import ObjectStore
+
+_INDEX = "deployments/"
+_RUNNING = "running/"
+
+
+class History:
+    """Reads and writes the stories of one stack."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def begin(self, request: DeployRequest, started: float) -> DeploymentSummary:
+        """Write down what was asked, before anything else happens."""
+        summary = DeploymentSummary(
+            id=request.deployment,
+            kind=request.kind,
+            project=request.project.name,
+            stack=request.stack.name,
+            started=started,
+            by=request.by,
+        )
+        await self._store.put(_RUNNING + _name(summary), b"")
+        await self._store.put(f"{_folder(summary.project, summary.id)}/request.json", msgspec.json.encode(request))
+        await self._store.put(f"{_INDEX}{_name(summary)}.json", msgspec.json.encode(summary))
+        return summary
+
+    async def known(self, project: str, deployment: str) -> bool:
+        """Whether it was begun already, by whomever."""
+        return bool(await self._store.list(f"{_INDEX}{deployment}.{project}.json"))
+
+    async def append(self, project: str, deployment: str, events: Sequence[Event]) -> None:
+        """Store a batch of consecutive events."""
+        from defang_nb.wire import event_to_json
+
+        lines = "".join(event_to_json(event) + "\n" for event in events)
+        await self._store.put(f"{_folder(project, deployment)}/events/{events[0].sequence:08}.jsonl", lines.encode())
+
+    async def end(self, summary: DeploymentSummary, finished: Event) -> None:
+        """Note how it ended. The event itself has been appended already."""
+        if isinstance(finished.payload, Finished):
+            summary = msgspec.structs.replace(
+                summary, finished=finished.time, outcome=finished.payload.outcome, message=finished.payload.message
+            )
+        await self._store.put(f"{_INDEX}{_name(summary)}.json", msgspec.json.encode(summary))
+        await self._store.delete(_RUNNING + _name(summary))
+
+    async def events(self, project: str, deployment: str, from_sequence: int = 1) -> list[Event]:
+        """The stored events from a sequence number on, in order."""
+        from defang_nb.wire import event_from_json
+
+        keys = await self._store.list(f"{_folder(project, deployment)}/events/")
+        first = [int(key.rpartition("/")[2].removesuffix(".jsonl")) for key in keys]
+        skip = max((at for at, number in enumerate(first) if number <= from_sequence), default=0)
+        batches = [await self._store.get(key) for key in keys[skip:]]
+        found = [event_from_json(line) for batch in batches if batch for line in batch.data.splitlines()]
+        return [event for event in found if event.sequence >= from_sequence]
+
+    async def latest(self, project: str | None = None, limit: int = 20) -> list[DeploymentSummary]:
+        """The latest deployments, newest first."""
+        keys = [key for key in await self._store.list(_INDEX) if project in (None, _project(key))]
+        stored = await asyncio.gather(*(self._store.get(key) for key in reversed(keys[-limit:])))
+        return [msgspec.json.decode(each.data, type=DeploymentSummary) for each in stored if each]
+
+    async def find(self, deployment: str = "latest", project: str | None = None) -> DeploymentSummary:
+        """One deployment, by its id, a unique beginning of it, or `latest`. Raises `NotFoundError`."""
+        prefix = "" if deployment == "latest" else deployment
+        keys = [key for key in await self._store.list(_INDEX + prefix) if project in (None, _project(key))]
+        if prefix and len(keys) > 1:
+            raise NotFoundError(f"{deployment!r} begins the ids of {len(keys)} deployments", hint="give more of the id")
+        stored = await self._store.get(keys[-1]) if keys else None
+        if stored is None:
+            what = f"no deployment {deployment!r}" if prefix else "no deployment yet"
+            raise NotFoundError(what + (f" of {project!r}" if project else ""), hint="`deployments` lists them")
+        return msgspec.json.decode(stored.data, type=DeploymentSummary)
+
+    async def unfinished(self) -> list[DeploymentSummary]:
+        """Deployments that were begun and not ended: they run, or their cd was ended."""
+        names = [key.removeprefix(_RUNNING) for key in await self._store.list(_RUNNING)]
+        stored = [(name, await self._store.get(f"{_INDEX}{name}.json")) for name in names]
+        for name, summary in stored:
+            if summary is None:
+                await self._store.delete(_RUNNING + name)
+        return [msgspec.json.decode(each.data, type=DeploymentSummary) for _, each in stored if each]
+
+    async def projects(self) -> list[str]:
+        """Every project that was ever deployed to the stack."""
+        return sorted({_project(key) for key in await self._store.list(_INDEX)})
+
+
+def _name(summary: DeploymentSummary) -> str:
+    return f"{summary.id}.{summary.project}"
+
+
+def _project(key: str) -> str:
+    return key.partition(".")[2].removesuffix(".json")
+
+
+def _folder(project: str, deployment: str) -> str:
+    return f"projects/{project}/deployments/{deployment}"
