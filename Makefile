@@ -1,16 +1,60 @@
-# Every gate is one command; each target sets up what it needs. See CONTRIBUTING.md.
+# Every gate is one command; each target sets up what it needs. `make` alone lists them. See CONTRIBUTING.md.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: setup check test
-setup: $(VENV)/.ready
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab test check e2e bench screenshots proto format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## make .venv with everything in it (the other targets do it by themselves)
 
 $(VENV)/.ready: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) is not here: install Python 3.11 or newer, or say which one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; say which one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) has no venv module: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q uv
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
 	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[notebook]' --group test --group check --group e2e
-	touch $@
+	@touch $@
 
-test: setup
-	$(BIN)/pytest -q -m 'not e2e'
+demo: setup ## run the quickstart headless against a real local cd; keeps artifacts/quickstart.ipynb and .html
+	$(BIN)/python scripts/demo.py
+
+lab: setup ## open the quickstart in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir notebooks notebooks/quickstart.ipynb
+
+test: setup ## the fast tests: no network, no Docker, no root
+	$(BIN)/python -m pytest -q -m 'not e2e'
+
+check: setup ## format, lint, types, layers, generated code, documents and notebooks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m defang_nb.wire.generate --check
+	$(BIN)/python scripts/lint_docs.py
+
+e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screenshots in artifacts/)
+	$(BIN)/python -m pytest -q -p no:randomly -m e2e
+
+bench: setup ## speed and memory, as a table
+	$(BIN)/python scripts/bench.py
+
+screenshots: setup ## make docs/deployment.png anew
+	$(BIN)/python scripts/screenshot.py
+
+proto: setup ## generate the gRPC code from proto/
+	$(BIN)/python -m defang_nb.wire.generate
+
+format: setup ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove .venv, caches and artifacts
+	rm -rf $(VENV) artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

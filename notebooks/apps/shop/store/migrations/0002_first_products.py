@@ -1,5 +1,8 @@
 """Something to sell on the first day."""
 
+# Class attributes as Django wants them.
+# ruff: noqa: RUF012
+
 from django.db import migrations
 
 PRODUCTS = {"Teapot": 2900, "Cup": 900, "Tea, 100 g": 650, "Strainer": 450}
