@@ -72,6 +72,10 @@ class Provider(Protocol):
         """Start a cd (or find the one that won a race to start) and wait until it listens. Raises `CdError`."""
         ...
 
+    async def stop_cd(self) -> None:
+        """End the stack's cd in good order, and wait until it is gone; none is fine. For one of another version that is idle."""
+        ...
+
     def resource_types(self) -> Mapping[str, ResourceType]: ...
 
     def compile(self, project: Project, images: Sequence[ImageSource], config_digests: Mapping[str, str]) -> Sequence[Resource]:
