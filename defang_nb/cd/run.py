@@ -13,8 +13,7 @@ from defang_nb.cd.story import Story
 from defang_nb.errors import DefangError, ProviderError, UsageError
 from defang_nb.model.events import Diagnosed, Finished, Kind, Outcome, Planned, Requested, ServiceInfo, Stage, StageChanged
 from defang_nb.model.plan import Action, Plan
-from defang_nb.model.project import Service
-from defang_nb.model.request import DeployRequest
+from defang_nb.model.request import DeployRequest, introduce
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.providers.base import Provider
@@ -79,17 +78,18 @@ class Run:
 
     async def _requested(self) -> Requested:
         request = self.request
-        services = [_info(service) for service in request.project.services.values()]
+        services = introduce(request.project)
         if request.kind is Kind.DOWN:
             state = await State.open(self._store, request.project.name)
-            services = [ServiceInfo(name=each.service, what=each.title) for each in state.recorded.values() if each.main]
+            mains = sorted((each for each in state.recorded.values() if each.main), key=lambda each: each.service)
+            services = tuple(ServiceInfo(name=each.service, what=each.title) for each in mains)
         return Requested(
             kind=request.kind,
             project=request.project.name,
             stack=request.stack.name,
             provider=request.stack.provider,
             by=request.by,
-            services=tuple(sorted(services, key=lambda info: info.name) if request.kind is Kind.DOWN else services),
+            services=services,
         )
 
     async def _attempt(self) -> Finished:
@@ -201,15 +201,6 @@ class Run:
     def _tell_all(self, diagnostics: Sequence[Diagnostic]) -> None:
         for diagnostic in diagnostics:
             self.story.tell(Diagnosed(diagnostic=diagnostic))
-
-
-def _info(service: Service) -> ServiceInfo:
-    what = service.image or (f"build {service.build.context}" if service.build else "")
-    if service.static_files:
-        what = what or f"static files {service.static_files.folder}"
-    managed = service.managed.kind.value if service.managed else ""
-    depends_on = tuple(service.depends_on)
-    return ServiceInfo(name=service.name, what=what, managed=managed, replicas=service.replicas, depends_on=depends_on)
 
 
 def _with_dependencies(urns: Sequence[str], recorded: Mapping[str, Recorded]) -> set[str]:

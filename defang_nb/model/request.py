@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os.path
 import secrets
 import time
 
 import msgspec
 
-from defang_nb.model.events import Kind
+from defang_nb.model.events import Kind, ServiceInfo
 from defang_nb.model.image import ImageSource
-from defang_nb.model.project import Project
+from defang_nb.model.project import Project, Service
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
 
@@ -50,3 +51,33 @@ def new_id(now: float | None = None) -> str:
         number, digit = divmod(number, 32)
         letters = _ALPHABET[digit] + letters
     return letters + "".join(secrets.choice(_ALPHABET) for _ in range(3))
+
+
+def introduce(project: Project) -> tuple[ServiceInfo, ...]:
+    """The project's services as a view introduces them, in the project's order."""
+    return tuple(
+        ServiceInfo(
+            name=service.name,
+            what=_what(service, project),
+            managed=service.managed.kind.value if service.managed else "",
+            replicas=service.replicas,
+            depends_on=tuple(service.depends_on),
+        )
+        for service in project.services.values()
+    )
+
+
+def _what(service: Service, project: Project) -> str:
+    if service.static_files:
+        return f"static files in {_short(service.static_files.folder, project)}"
+    if service.build:
+        return f"build {_short(service.build.context, project)}"
+    return service.image
+
+
+def _short(path: str, project: Project) -> str:
+    """A folder as its Compose file would name it."""
+    if not (path.startswith("/") and project.working_dir):
+        return path
+    relative = os.path.relpath(path, project.working_dir)
+    return path if relative.startswith("..") else "." if relative == "." else f"./{relative}"
