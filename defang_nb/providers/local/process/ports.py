@@ -1,0 +1,89 @@
+"""Ports of this machine: which are free, who holds one, and which of ours is given to whom."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+
+
+def problem(port: int) -> str:
+    """Why nothing of ours can listen on `port` now: "taken", "denied" (a privileged port), or "" when it can."""
+    for host in (LOOPBACK, "0.0.0.0"):  # noqa: S104 - bound for a moment, never listened on
+        with socket.socket() as probe:
+            # As servers do it, so that a port whose last connections are still closing counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                return "denied" if error.errno in (errno.EACCES, errno.EPERM) else "taken"
+    return ""
+
+
+def free(avoid: Collection[int]) -> int:
+    """A port that the system gives out, and that is not in `avoid`."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port: int = probe.getsockname()[1]
+        if port not in avoid:
+            return port
+
+
+def holder(port: int) -> str:
+    """Who listens on `port`, for people: `python app.py (process 123)`, or "another process" where that can't be seen."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for each in psutil.net_connections("tcp"):
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port and each.pid:
+                return describe(each.pid)
+    return "another process"
+
+
+def describe(pid: int) -> str:
+    """A process by its program's name only: other people's arguments may hold secrets."""
+    try:
+        return f"{psutil.Process(pid).name()} (process {pid})"
+    except psutil.Error:
+        return f"process {pid}"
+
+
+class PortBook:
+    """Which port of this machine was given to which resource: a JSON file, written under a lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Mapping[str, Mapping[str, int]]:
+        """urn → target port (as text) → port here."""
+        try:
+            found: dict[str, dict[str, int]] = json.loads(self.path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[dict[str, dict[str, int]]]:
+        """The entries, to be changed; written when the block ends."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.path.with_suffix(".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            entries = {urn: dict(ports) for urn, ports in self.read().items()}
+            before = json.dumps(entries)
+            yield entries
+            if (text := json.dumps(entries)) != before:
+                temporary = self.path.with_suffix(".new")
+                temporary.write_text(text)
+                os.replace(temporary, self.path)
+
+    def owner(self, port: int) -> str:
+        """The urn that `port` was given to, or ""."""
+        return next((urn for urn, ports in self.read().items() if port in ports.values()), "")
