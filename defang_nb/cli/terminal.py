@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from defang_nb.cli.follow import told
 from defang_nb.cli.live import watch_live
+from defang_nb.commands.follow import told
 from defang_nb.commands.host import Source, goes_on
 from defang_nb.commands.tree import Face
 from defang_nb.errors import UsageError
@@ -63,6 +63,9 @@ class TerminalHost:
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError("nothing is piped in", hint="for example: pass show token | defang-nb config set TOKEN -")
         return sys.stdin.read()
+
+    def typed(self, word: str) -> bool:
+        return False
 
     def variable(self, name: str) -> str:
         raise UsageError("variables are a notebook's; there are none on a command line")

@@ -58,6 +58,10 @@ class Host(Protocol):
         """All of standard input. Raises `UsageError` where there is none."""
         ...
 
+    def typed(self, word: str) -> bool:
+        """Whether `word` was typed where it will be saved (a notebook's cell)."""
+        ...
+
     def variable(self, name: str) -> str:
         """The text of a variable of the user's. Raises `UsageError` when there is none, or it is no text."""
         ...

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
-from defang_nb.commands.tree import Face
 from defang_nb.errors import UsageError
 
 _SOURCES = "NAME=VALUE, --file FILE, --random, --from-variable NAME (in a notebook), or `NAME -` for stdin (on a command line)"
@@ -49,8 +48,8 @@ def settings(invocation: Invocation, host: Host) -> list[Setting]:
 
 def stands_in_cell(invocation: Invocation, host: Host) -> bool:
     """Whether a value was typed into a notebook's cell, where it will be saved."""
-    typed = any("=" in word for word in invocation.words) or len(invocation.words) > 1
-    return host.face is Face.NOTEBOOK and typed
+    first, *more = invocation.words
+    return any(host.typed(word) for word in ([*invocation.words] if "=" in first else more))
 
 
 WARNING = (

@@ -51,3 +51,8 @@ def card(inner: str, label: str) -> str:
         "color:var(--jp-ui-font-color0, var(--vscode-editor-foreground, #1f2328))"
     )
     return f'{STYLE}<div class="{CLASS}" role="region" aria-label="{esc(label)}" style="{colours}">{inner}</div>'
+
+
+def fragment(inner: str) -> str:
+    """`inner` under the card's class, for a place whose page holds a card (and so the stylesheet) already."""
+    return f'<div class="{CLASS}">{inner}</div>'

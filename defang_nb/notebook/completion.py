@@ -1,0 +1,104 @@
+"""TAB after `%defang` and `%%compose`: the tree's candidates, and nobody else's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+
+from defang_nb.commands.complete import complete
+from defang_nb.commands.tree import Complete, Face
+from defang_nb.errors import DefangError
+from defang_nb.notebook.cells import Cells
+
+_LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%defang\s(?P<rest>.*)$")
+_WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_KEYS = (
+    "build", "command", "context", "depends_on", "deploy", "dockerfile", "entrypoint", "env_file", "environment", "healthcheck",
+    "image", "mode", "name", "ports", "profiles", "published", "replicas", "resources", "restart", "services", "target", "test",
+    "volumes", "working_dir", "x-defang-postgres", "x-defang-redis", "x-defang-static-files",
+)  # fmt: skip
+
+
+def matcher(cells: Cells, stack: Callable[[], str], variables: Callable[[], dict[str, Any]]) -> Callable[..., Any]:
+    """A matcher of IPython's second API, for `shell.Completer.custom_matchers`."""
+
+    def lookup(kind: Complete, begun: str) -> Iterable[str]:
+        return known(kind, begun, cells, stack(), variables())
+
+    @context_matcher(identifier="defang-nb")  # type: ignore[untyped-decorator]
+    def defang_matcher(context: CompletionContext) -> dict[str, Any]:
+        if context.full_text.lstrip().startswith("%%compose") and context.cursor_line > 0:
+            return _answer(*_in_body(context.full_text, context.text_until_cursor))
+        found = _LINE.match(context.text_until_cursor)
+        if not found:
+            return {"completions": []}
+        words = found["rest"].split()
+        current = words.pop() if words and not found["rest"].endswith(" ") else ""
+        begun = current.rpartition("=")[2] if current.startswith("--") else current
+        return _answer(complete(words, current, lambda kind: lookup(kind, begun), Face.NOTEBOOK), current)
+
+    return defang_matcher  # type: ignore[no-any-return]
+
+
+def _answer(candidates: Iterable[str], current: str) -> dict[str, Any]:
+    return {
+        "completions": [SimpleCompletion(text=each, type="defang") for each in candidates],
+        "suppress": True,
+        "matched_fragment": current,
+        "ordered": True,
+    }
+
+
+def _in_body(cell: str, line: str) -> tuple[list[str], str]:
+    """In Compose text: the cell's own names (services, variables), then Compose's keys."""
+    current = re.search(r"[\w.-]*$", line)
+    begun = current.group() if current else ""
+    names = [*dict.fromkeys(word for word in _WORD.findall(cell.partition("\n")[2]) if len(word) > 2), *_KEYS]
+    return [each for each in dict.fromkeys(names) if begun and each.startswith(begun) and each != begun], begun
+
+
+def known(kind: Complete, begun: str, cells: Cells, stack: str, variables: dict[str, Any]) -> list[str]:
+    """The names of one sort that there are; none where they can't be found out."""
+    match kind:
+        case Complete.SERVICE:
+            kept = cells.find(None)
+            return list(kept.project.services) if kept and kept.project else []
+        case Complete.VARIABLE:
+            return sorted(name for name, value in variables.items() if isinstance(value, str) and not name.startswith("_"))
+        case Complete.FILE:
+            return _files(begun)
+        case Complete.STACK:
+            folder = Path(".defang")
+            named = sorted(each.name for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
+            return list(dict.fromkeys(["local", *named]))
+        case Complete.DEPLOYMENT:
+            return _asked(lambda api: [each.id for each in api.deployments(stack=stack)])
+        case Complete.CONFIG:
+            kept = cells.find(None)
+            needed = list(kept.project.config_keys()) if kept and kept.project else []
+            project = kept.project.name if kept and kept.project else None
+            return list(dict.fromkeys([*needed, *_asked(lambda api: api.config_ls(project, stack=stack))]))
+    return []
+
+
+def _asked(question: Callable[[Any], list[str]]) -> list[str]:
+    from defang_nb.client import api
+
+    try:
+        return question(api)
+    except DefangError:
+        return []
+
+
+def _files(begun: str) -> list[str]:
+    folder, _, name = begun.rpartition("/")
+    place = Path(folder or ("/" if begun.startswith("/") else "."))
+    if not place.is_dir():
+        return []
+    prefix = f"{folder}/" if "/" in begun else ""
+    found = sorted(each for each in place.iterdir() if each.name.startswith(name) and (name or not each.name.startswith(".")))
+    return [f"{prefix}{each.name}{'/' if each.is_dir() else ''}" for each in found]

@@ -1,0 +1,107 @@
+"""The notebook's host: displays instead of prints, cells instead of files, variables instead of standard input."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from defang_nb.commands.follow import told
+from defang_nb.commands.host import Source, goes_on
+from defang_nb.commands.tree import Face
+from defang_nb.errors import UsageError
+from defang_nb.notebook.cells import Cells
+from defang_nb.notebook.live import LiveView, bundle
+from defang_nb.notebook.logview import LogView
+from defang_nb.notebook.slot import show
+from defang_nb.render.markup import Link
+from defang_nb.render.progress import progress_line
+from defang_nb.render.tables import Table, table_html, table_text
+
+if TYPE_CHECKING:
+    from defang_nb.client.deployment import Deployment
+    from defang_nb.model.status import LogRecord
+
+
+class NotebookHost:
+    """Made for one line: `expanded` are the line's words into which variables were put, and so not typed as they are."""
+
+    face = Face.NOTEBOOK
+
+    def __init__(
+        self, *, stack: str, cells: Cells, variables: Callable[[], dict[str, Any]], link: Link, kernel: bool, widgets: bool,
+        log_lines: int, expanded: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.stack = stack
+        self._cells = cells
+        self._variables = variables
+        self._link = link
+        self._kernel = kernel
+        self._widgets = widgets
+        self._log_lines = log_lines
+        self._expanded = expanded
+        self.shown: Table | None = None
+
+    def source(self, project: str | None) -> Source | None:
+        kept = self._cells.find(project)
+        return kept.source if kept else None
+
+    def note(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+
+    def text(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+
+    def table(self, table: Table, records: Sequence[object]) -> None:
+        self.shown = table
+        show(table_bundle(table, self._link))
+
+    def typed(self, word: str) -> bool:
+        return word not in self._expanded
+
+    def stdin(self) -> str:
+        raise UsageError("a notebook has no standard input", hint="use --from-variable NAME, --file FILE or --random")
+
+    def variable(self, name: str) -> str:
+        """The error never holds the value."""
+        found = self._variables()
+        if name not in found:
+            raise UsageError(f"there is no variable {name!r}", hint="it is looked up in the notebook's own namespace")
+        if not isinstance(found[name], str):
+            raise UsageError(f"the variable {name!r} is a {type(found[name]).__name__}, and a value is text")
+        return str(found[name])
+
+    def watch(self, deployment: Deployment, *, detach: bool) -> bool:
+        try:
+            over = self._watch(deployment, detach)
+        except KeyboardInterrupt:
+            over = False
+        if not over:
+            self.note(goes_on(deployment, Face.NOTEBOOK))
+        return over
+
+    def _watch(self, deployment: Deployment, detach: bool) -> bool:
+        if not self._kernel:
+            for view, event in told(deployment, detach=detach):
+                if line := progress_line(view, event):
+                    self.text(line)
+            return deployment.done
+        view = LiveView(deployment, self._link, widgets=self._widgets and find_spec("ipywidgets") is not None)
+        try:
+            return view.wait(detach=detach)
+        finally:
+            view.detached()
+
+    def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
+        LogView(self._log_lines).run(records, follow=follow)
+
+
+def table_bundle(table: Table, link: Link) -> dict[str, str]:
+    return {"text/html": table_html(table, link=link), "text/plain": table_text(table, link=link)}
+
+
+def deployment_bundle(deployment: Deployment, link: Link) -> dict[str, str]:
+    """A deployment as it is now, for a cell that ends with one."""
+    return bundle(deployment.view, link, time.time())

@@ -1,0 +1,115 @@
+"""A deployment's live view in a notebook: a widget while it goes on, beside it a static display that is what stays.
+
+Saved notebooks lose widgets, so the static display carries the final state; the widget is closed and its place emptied.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from defang_nb.notebook.painter import Painter
+from defang_nb.notebook.slot import Slot
+from defang_nb.render.html import render_html
+from defang_nb.render.markup import Link, card, esc
+from defang_nb.render.text import headline, render_text
+
+if TYPE_CHECKING:
+    from defang_nb.client.deployment import Deployment
+    from defang_nb.model.view import DeploymentView
+    from defang_nb.notebook.panel import Panel
+
+WIDGET_PAUSE = 0.25
+"""Seconds between two updates of a widget."""
+
+STATIC_PAUSE = 1.0
+"""Seconds between two replacements of a static output, which flickers in some front ends."""
+
+Bundle = dict[str, str]
+
+
+def bundle(view: DeploymentView, link: Link, now: float) -> Bundle:
+    """The view as a front end may show it, with or without HTML."""
+    return {"text/html": render_html(view, now=now, link=link), "text/plain": render_text(view, now=now, link=link)}
+
+
+def brief(view: DeploymentView, now: float) -> Bundle:
+    """One line: what a notebook that is saved in the middle of a deployment keeps."""
+    said = f"{headline(view, now)} · %defang attach {view.id} shows it"
+    return {"text/html": card(f'<div class="body mute">{esc(said)}</div>', "Deployment"), "text/plain": said}
+
+
+class LiveView:
+    """Shows `deployment` in the cell that makes it, and goes on showing it when the cell has ended."""
+
+    def __init__(self, deployment: Deployment, link: Link, *, widgets: bool, clock: Callable[[], float] = time.time) -> None:
+        self._deployment = deployment
+        self._link = link
+        self._clock = clock
+        self._turned = threading.Event()
+        self._detached = False
+        self._panel: Panel | None = self._make_panel() if widgets else None
+        self._panel_slot = Slot()
+        if self._panel:
+            self._panel_slot.show(self._panel.widget)
+        self._static = Slot()
+        self._told: object = None
+        self._show_static(first=True)
+        pause = WIDGET_PAUSE if self._panel else STATIC_PAUSE
+        self._painter = Painter(self._paint, self._paint_last, pause=pause)
+        self._painter.start()
+        self._stop = deployment.subscribe(self._hear)
+
+    def wait(self, *, detach: bool) -> bool:
+        """Until it is over, the user detaches, or (to `detach`) it goes on by itself. Whether it is over. Interruptible."""
+        while not (self._deployment.done or self._detached or (detach and self._deployment.accepted)):
+            self._turned.wait(0.5)
+            self._turned.clear()
+        if self._deployment.done:
+            self._painter.end()
+            self._painter.join(5.0)
+        return self._deployment.done
+
+    def detached(self) -> None:
+        """The cell waits no more; the view goes on."""
+        if self._panel:
+            self._panel.hide_detach()
+
+    def _make_panel(self) -> Panel:
+        from defang_nb.notebook.panel import Panel
+
+        return Panel(self._link, cancel=self._deployment.cancel, detach=self._detach)
+
+    def _detach(self) -> None:
+        self._detached = True
+        self._turned.set()
+
+    def _hear(self, view: DeploymentView, event: object) -> None:
+        self._painter.poke()
+        self._turned.set()
+        if view.done:
+            self._painter.end()
+
+    def _paint(self) -> None:
+        if self._panel:
+            self._panel.paint(self._deployment.view, self._clock())
+        self._show_static()
+
+    def _show_static(self, *, first: bool = False) -> None:
+        view, now = self._deployment.view, self._clock()
+        if self._panel:
+            changed = view.stage, view.id, view.detail
+            if not first and changed == self._told:
+                return
+            self._told = changed
+        shown = brief(view, now) if self._panel else bundle(view, self._link, now)
+        (self._static.show_bundle if first else self._static.replace)(shown)
+
+    def _paint_last(self) -> None:
+        self._stop()
+        if self._panel:
+            self._panel.close()
+            self._panel_slot.replace({"text/plain": ""})
+        self._static.replace(bundle(self._deployment.view, self._link, self._clock()))

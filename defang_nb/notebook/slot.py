@@ -1,0 +1,31 @@
+"""A place in a cell's output that can be replaced later, from any thread, also when the cell has ended."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from IPython import display as ipython_display
+
+_display: Any = ipython_display.display
+
+
+class Slot:
+    def __init__(self) -> None:
+        self._id = uuid.uuid4().hex
+
+    def show(self, thing: object) -> None:
+        """Show an object (a widget) here."""
+        _display(thing, display_id=self._id)
+
+    def show_bundle(self, bundle: dict[str, str]) -> None:
+        """Show what `bundle` (media type → text) holds here."""
+        _display(bundle, raw=True, display_id=self._id)
+
+    def replace(self, bundle: dict[str, str]) -> None:
+        _display(bundle, raw=True, display_id=self._id, update=True)
+
+
+def show(bundle: dict[str, str]) -> None:
+    """Show what is never replaced."""
+    _display(bundle, raw=True)
