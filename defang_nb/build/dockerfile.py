@@ -218,7 +218,7 @@ class _Reader:
             flags.append((match[1], (match[2] or "").strip('"')))
             rest = rest[match.end() :]
         heredocs = self._heredocs(rest, start) if keyword in ("RUN", "COPY", "ADD") else ()
-        words = _exec_form(rest) if keyword in _EXEC_FORM or keyword == "HEALTHCHECK" else None
+        words = exec_form(rest) if keyword in _EXEC_FORM else None
         if keyword in ("COPY", "ADD") and len(words if words is not None else rest.split()) < 2:
             self.problem(start, f"{keyword} needs a source and a destination")
         if keyword == "ENV" and rest and (("=" not in rest and len(rest.split(None, 1)) < 2) or rest.startswith("=")):
@@ -276,7 +276,7 @@ def _stage(instruction: Instruction, index: int, reader: _Reader) -> Stage | Non
     return Stage(index=index, base=match[1], line=instruction.line, name=match[2] or "", platform=platform)
 
 
-def _exec_form(text: str) -> list[str] | None:
+def exec_form(text: str) -> list[str] | None:
     """The words of a JSON list of strings; None for anything else, which then is the shell form."""
     if not text.startswith("["):
         return None

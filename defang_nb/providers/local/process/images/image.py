@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from defang_nb.model.project import Healthcheck
 from defang_nb.model.value import Text
 from defang_nb.providers.local.process.images.shell import exec_last
 
@@ -52,6 +53,7 @@ class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     stop_signal: str = ""
     path_map: Mapping[str, str] = {}
+    healthcheck: Healthcheck | None = None
     skipped: tuple[str, ...] = ()
 
     def at(self, root: Path) -> BuiltImage:
@@ -99,7 +101,7 @@ def command_of(image: BuiltImage, entrypoint: Sequence[str] | None, command: Seq
     first = list(image.entrypoint if entrypoint is None else entrypoint)
     own = image.cmd if entrypoint is None else ()
     rest = list(own if command is None else command)
-    words = first + rest
+    words = _without_init(first + rest)
     if len(words) == 1 and re.search(r"\s", words[0].strip()):
         words = ["/bin/sh", "-c", words[0]]
     if len(words) == 3 and words[1] == "-c" and PurePosixPath(words[0]).name in ("sh", "bash"):
@@ -118,6 +120,7 @@ def environment_of(image: BuiltImage, host: Mapping[str, str]) -> dict[str, str]
     system = DEFAULT_PATH.split(":")
     path = [each for each in own if each not in system]
     path += [str(Path(image.venv) / "bin")] if image.venv else []
+    path += [f"{image.root}/usr/local/bin"]
     path += [image.node] if image.node else []
     path += [str(image.host_path("node_modules/.bin"))] if image.kind is ImageKind.NODE else []
     result["PATH"] = os.pathsep.join(dict.fromkeys([*path, *host.get("PATH", os.defpath).split(os.pathsep)]))
@@ -135,6 +138,16 @@ _PASSED = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
     "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 )  # fmt: skip
+
+
+def _without_init(words: list[str]) -> list[str]:
+    """The command without `tini --` or `dumb-init --` before it: reaping orphans is the process manager's work here."""
+    if words and PurePosixPath(words[0]).name in ("tini", "dumb-init"):
+        rest = words[1:]
+        while rest and rest[0].startswith("-"):
+            rest = rest[1:]
+        return rest
+    return words
 
 
 def _moved(path: str, old: str, new: str) -> str:
