@@ -7,15 +7,19 @@ All raise `DefangError`s only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import secrets
+import string
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from defang_nb.client import loop
+from defang_nb.client import begin, loop
+from defang_nb.client.begin import Checked, Files, Inputs
 from defang_nb.client.deployment import Deployment
-from defang_nb.client.workspace import Checked, Inputs, Options, Workspace, parse_time
+from defang_nb.client.stacks import load_stack
+from defang_nb.client.times import parse_time
+from defang_nb.client.workspace import Workspace
+from defang_nb.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from defang_nb.model.events import DeploymentSummary
@@ -38,8 +42,7 @@ __all__ = [
     "start_up",
     "up",
 ]
-
-Files = Sequence[str | Path]
+_LETTERS = string.ascii_letters + string.digits
 
 
 def check(
@@ -60,6 +63,11 @@ def check(
     Raises `ComposeError` when the text can't be loaded. What the provider can't run is among the diagnostics (as errors), and
     unset configuration in `missing`: neither is raised here.
     """
+    inputs = Inputs(
+        compose, files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
+        env_files=env_files, working_dir=working_dir,
+    )  # fmt: skip
+    return begin.check(inputs)
 
 
 def start_up(
@@ -89,6 +97,11 @@ def start_up(
     Raises, before anything was touched: `ComposeError`, `UnsupportedError`, `ConfigMissingError`, `BuildError`. What goes wrong
     later (the upload, cd, the deployment) is raised by `Deployment.wait`.
     """
+    inputs = Inputs(
+        compose, files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
+        env_files=env_files, working_dir=working_dir,
+    )  # fmt: skip
+    return begin.start_up(inputs, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout)
 
 
 def up(
@@ -113,6 +126,11 @@ def up(
 
     A KeyboardInterrupt detaches: the deployment goes on. Raises `DeploymentFailedError` when it ends badly.
     """
+    deployment = start_up(
+        compose, files=files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
+        env_files=env_files, working_dir=working_dir, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout,
+    )  # fmt: skip
+    return deployment.wait_accepted() if detach else deployment.wait()
 
 
 def preview(
@@ -130,6 +148,10 @@ def preview(
     build: bool = False,
 ) -> Deployment:
     """What `up` would do: the same plan (`.view.plan`), with nothing changed."""
+    return up(
+        compose, files=files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
+        env_files=env_files, working_dir=working_dir, build=build, dry_run=True,
+    )  # fmt: skip
 
 
 def start_down(
@@ -137,6 +159,9 @@ def start_down(
     working_dir: str | Path | None = None, wait_timeout: float | None = None,
 ) -> Deployment:  # fmt: skip
     """Start taking everything of the project down; protected resources (data) only with `yes`."""
+    workspace = _workspace(stack, working_dir)
+    project = _project(workspace, project, working_dir)
+    return begin.start_down(workspace, project, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout)
 
 
 def down(
@@ -144,6 +169,10 @@ def down(
     working_dir: str | Path | None = None, wait_timeout: float | None = None,
 ) -> Deployment:  # fmt: skip
     """`start_down`, then wait until all is gone."""
+    deployment = start_down(
+        project, stack=stack, dry_run=dry_run, yes=yes, working_dir=working_dir, wait_timeout=wait_timeout
+    )  # fmt: skip
+    return deployment.wait_accepted() if detach else deployment.wait()
 
 
 def attach(deployment: str = "latest", *, project: str | None = None, stack: str = "local") -> Deployment:
@@ -151,18 +180,37 @@ def attach(deployment: str = "latest", *, project: str | None = None, stack: str
 
     Raises `NotFoundError`.
     """
+    workspace = _workspace(stack, None)
+    return begin.attach(workspace, deployment, project)
 
 
 def cancel(deployment: str = "latest", *, project: str | None = None, stack: str = "local") -> Deployment:
     """Ask cd to end a running deployment; `.wait(check=False)` waits until it did. Raises `NotFoundError`."""
+    found = attach(deployment, project=project, stack=stack)
+    if not found.done:
+        loop.run(found._workspace.cancel(found.id))
+    return found
 
 
 def deployments(project: str | None = None, *, stack: str = "local", limit: int = 20) -> list[DeploymentSummary]:
     """The latest deployments of the stack (or of one project), newest first."""
+    workspace = _workspace(stack, None)
+
+    async def read() -> list[DeploymentSummary]:
+        return await (await workspace.history()).latest(project, limit)
+
+    return loop.run(read())
 
 
 def ps(project: str | None = None, *, stack: str = "local") -> list[ServiceStatus]:
     """What runs now, of one project or of all that the stack knows."""
+    workspace = _workspace(stack, None)
+
+    async def read() -> list[ServiceStatus]:
+        names = [project] if project else await (await workspace.history()).projects()
+        return [status for name in names for status in await workspace.provider.status(name)]
+
+    return loop.run(read())
 
 
 def logs(
@@ -171,6 +219,10 @@ def logs(
     working_dir: str | Path | None = None,
 ) -> Iterator[LogRecord]:  # fmt: skip
     """Lines that services wrote, in order of time. Times are epoch seconds, ISO 8601, or an age such as `10m`."""
+    workspace = _workspace(stack, working_dir)
+    project = _project(workspace, project, working_dir)
+    names = (services,) if isinstance(services, str) else tuple(services)
+    return read_logs(workspace, project, names, follow=follow, since=since, until=until, tail=tail)
 
 
 def config_set(
@@ -178,13 +230,68 @@ def config_set(
     stack: str = "local", working_dir: str | Path | None = None,
 ) -> None:  # fmt: skip
     """Set a configuration value (secret) from exactly one of `value`, the content of `file`, or `random` (32 characters)."""
+    given = [value is not None, file is not None, random]
+    if sum(given) != 1:
+        raise UsageError(f"config {key}: give exactly one of a value, a file, or random")
+    if file is not None:
+        try:
+            value = Path(file).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"config {key}: can't read {file}: {error}") from None
+    if random:
+        value = "".join(secrets.choice(_LETTERS) for _ in range(32))
+    workspace = _workspace(stack, working_dir)
+    loop.run(workspace.provider.config.set(_project(workspace, project, working_dir), key, value or ""))
 
 
 def config_ls(project: str | None = None, *, stack: str = "local", working_dir: str | Path | None = None) -> list[str]:
     """The names of the configuration values that are set. Their values are never shown."""
+    workspace = _workspace(stack, working_dir)
+    return loop.run(workspace.provider.config.names(_project(workspace, project, working_dir)))
 
 
-def config_rm(
-    key: str, *, project: str | None = None, stack: str = "local", working_dir: str | Path | None = None
-) -> None:
+def config_rm(key: str, *, project: str | None = None, stack: str = "local", working_dir: str | Path | None = None) -> None:
     """Remove a configuration value. Raises `NotFoundError` when there is none."""
+    workspace = _workspace(stack, working_dir)
+    name = _project(workspace, project, working_dir)
+    if not loop.run(workspace.provider.config.remove(name, key)):
+        raise NotFoundError(f"{key} is not set for {name}", hint="`config ls` lists what is")
+
+
+def read_logs(
+    workspace: Workspace, project: str, services: tuple[str, ...], *, follow: bool, since: float | str | None,
+    until: float | str | None, tail: int | None,
+) -> Iterator[LogRecord]:  # fmt: skip
+    """`logs`, of a workspace that is open."""
+    from defang_nb.model.status import LogQuery
+
+    query = LogQuery(services=services, since=parse_time(since), until=parse_time(until), tail=tail, follow=follow)
+
+    async def read() -> AsyncGenerator[LogRecord, None]:
+        async for record in workspace.provider.logs(project, query):
+            yield record
+
+    return loop.iterate(read())
+
+
+def _workspace(stack: str, working_dir: str | Path | None) -> Workspace:
+    return Workspace(load_stack(stack, Path(working_dir or ".").absolute()))
+
+
+def _project(workspace: Workspace, project: str | None, working_dir: str | Path | None) -> str:
+    """The project that is meant: the one that is named, that of the Compose file here, or the only one that there is."""
+    if project:
+        return project
+    if found := begin.project_here(Path(working_dir or ".").absolute()):
+        return found
+
+    async def read() -> list[str]:
+        return await (await workspace.history()).projects()
+
+    match loop.run(read()):
+        case [only]:
+            return only
+        case []:
+            raise NotFoundError("there is no project here yet", hint="name one, or run `up` first")
+        case several:
+            raise UsageError("which project?", hint=f"name one of: {', '.join(several)}")

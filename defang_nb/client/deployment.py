@@ -5,57 +5,101 @@ The engine's thread folds the events as they come; every property here is a snap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import concurrent.futures
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from defang_nb.model.events import Event, Outcome
-    from defang_nb.model.status import LogRecord
-    from defang_nb.model.view import DeploymentView, ServiceView
+import msgspec
 
-Subscriber = Callable[["DeploymentView", "Event"], None]
+from defang_nb.client import loop
+from defang_nb.client.workspace import Workspace
+from defang_nb.errors import CdError, DefangError, DeploymentCancelledError, DeploymentFailedError
+from defang_nb.model.events import Event, Finished, Outcome, Payload, Stage, StageChanged
+from defang_nb.model.source import Severity
+from defang_nb.model.view import DeploymentView, reduce
+
+if TYPE_CHECKING:
+    from defang_nb.model.status import LogRecord
+    from defang_nb.model.view import ServiceView
+
+Subscriber = Callable[[DeploymentView, Event], None]
 """Called on the engine's thread, in order, with the view after the event. Events with sequence 0 are the workspace's own
 (uploads, a cd being launched, or why it could not be): they show in the view and are part of no stored story."""
+
+Start = Callable[[Callable[[str], None]], Awaitable[None]]
+"""Gets a deployment under way; is given what to call to say what it is doing."""
+
+_log = logging.getLogger(__name__)
 
 
 class Deployment:
     """A deployment that goes on or is over.
 
-    `view` is everything that there is to see; `status` is it in a few words; `services`, `events`, `endpoints` (the URLs of each
+    `view` is everything that there is to see; `status` is it in a few words; `services`, `events`, `endpoints` (the URL of each
     service, public ones first) are parts of it.
     """
 
-    id: str
-    project: str
-    stack: str
+    def __init__(self, workspace: Workspace, view: DeploymentView, start: Start | None = None) -> None:
+        """`view` is what is known before cd speaks; `start` gets it under way (None: it is under way, or over)."""
+        self.id = view.id
+        self.project = view.project
+        self.stack = view.stack
+        self._workspace = workspace
+        self._view = view
+        self._events: list[Event] = []
+        self._latest: Event | None = None
+        self._subscribers: list[Subscriber] = []
+        self._error: DefangError | None = None
+        self._accepted: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._over: concurrent.futures.Future[None] = concurrent.futures.Future()
+        loop.submit(self._live(start))
+
+    def __repr__(self) -> str:
+        return f"<Deployment {self.id} of {self.project} to {self.stack}: {self.status}>"
 
     @property
-    def view(self) -> DeploymentView: ...
+    def view(self) -> DeploymentView:
+        return self._view
 
     @property
     def status(self) -> str:
         """`queued`, `planning`, `provisioning`, `settling`, or once done `succeeded`, `failed`, `cancelled`."""
+        view = self._view
+        return view.outcome.value if view.outcome else view.stage.value
 
     @property
-    def services(self) -> Mapping[str, ServiceView]: ...
+    def services(self) -> Mapping[str, ServiceView]:
+        return self._view.services
 
     @property
     def events(self) -> list[Event]:
         """All that has been told so far, in order."""
+        return list(self._events)
 
     @property
     def endpoints(self) -> Mapping[str, str]:
         """service → its first URL (public ones first). All of them are in `services[name].endpoints`."""
+        found: dict[str, str] = {}
+        for name, service in self._view.services.items():
+            for endpoint in sorted(service.endpoints, key=lambda each: not each.public):
+                found.setdefault(name, endpoint.url)
+        return found
 
     @property
-    def done(self) -> bool: ...
+    def done(self) -> bool:
+        return self._over.done()
 
     @property
-    def outcome(self) -> Outcome | None: ...
+    def outcome(self) -> Outcome | None:
+        return self._view.outcome
 
     @property
     def accepted(self) -> bool:
         """Whether cd has taken it over, so that it goes on without this process."""
+        return self._accepted.done()
 
     def wait(self, timeout: float | None = None, *, check: bool = True) -> Deployment:
         """Block until it is over. `timeout` in seconds: raises `TimeoutError`, and the deployment goes on.
@@ -63,20 +107,107 @@ class Deployment:
         With `check`, raises what it ended with: `DeploymentFailedError` or `DeploymentCancelledError` (message, hint and error
         diagnostics as in the view), or the error that kept it from starting.
         """
+        self._over.result(timeout)
+        if check and self._view.outcome is not Outcome.SUCCEEDED:
+            raise self._failure()
+        return self
 
     def wait_accepted(self, timeout: float | None = None) -> Deployment:
-        """Block until cd has taken it over: from then on this process may end."""
+        """Block until cd has taken it over (from then on this process may end), or it is over."""
+        done, _ = concurrent.futures.wait(
+            [self._accepted, self._over], timeout, concurrent.futures.FIRST_COMPLETED
+        )  # fmt: skip
+        if not done:
+            raise TimeoutError
+        if self._error is not None:
+            raise self._failure()
+        return self
 
     def logs(
         self, service: str | None = None, *, follow: bool = False, since: float | str | None = None, tail: int | None = None
     ) -> Iterator[LogRecord]:
         """What its services wrote; see `api.logs`."""
+        from defang_nb.client.api import read_logs
+
+        services = (service,) if service else ()
+        return read_logs(self._workspace, self.project, services, follow=follow, since=since, until=None, tail=tail)
 
     def cancel(self) -> None:
         """Ask cd to end it; returns when cd has heard. Does nothing when it is over."""
+        if not self.done:
+            self.wait_accepted()
+            loop.run(self._workspace.cancel(self.id))
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Have `callback` called for everything that is told from now on; the returned function ends that.
 
         It is called once at once with the present view and the latest event, if there is one.
         """
+
+        def begin() -> None:
+            if self._latest is not None:
+                _call(callback, self._view, self._latest)
+            self._subscribers.append(callback)
+
+        def end() -> None:
+            with contextlib.suppress(ValueError):
+                self._subscribers.remove(callback)
+
+        loop.call_soon(begin)
+        return lambda: loop.call_soon(end)
+
+    async def _live(self, start: Start | None) -> None:
+        """Its life on the engine's thread."""
+        try:
+            if start is not None:
+                await start(self._say)
+            self._accepted.set_result(None)
+            async for event in self._workspace.follow(self.project, self.id):
+                self._hear(event)
+        except DefangError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001  # edge: the thread's; whoever waits must hear of it
+            _log.debug("deployment %s", self.id, exc_info=True)
+            self._fail(CdError(f"internal error: {type(error).__name__}: {error}", hint="please report it"))
+        finally:
+            self._over.set_result(None)
+
+    def _hear(self, event: Event) -> None:
+        """Fold one event of the story. The first one takes the place of what the workspace said itself."""
+        before = self._view if self._events else DeploymentView(id=self.id)
+        self._events.append(event)
+        self._show(reduce(before, event), event)
+
+    def _say(self, detail: str) -> None:
+        self._tell(StageChanged(stage=Stage.QUEUED, detail=detail))
+
+    def _fail(self, error: DefangError) -> None:
+        """It could not start, or nobody knows how it ended."""
+        self._error = None if self._accepted.done() else error
+        self._tell(Finished(outcome=Outcome.FAILED, message=error.message, hint=error.hint))
+
+    def _tell(self, payload: Payload) -> None:
+        """Show something of the workspace's own: sequence 0, so it takes no number of the story's."""
+        event = Event(deployment=self.id, sequence=0, time=time.time(), payload=payload)
+        before = msgspec.structs.replace(self._view, sequence=-1)
+        self._show(msgspec.structs.replace(reduce(before, event), sequence=self._view.sequence), event)
+
+    def _show(self, view: DeploymentView, event: Event) -> None:
+        self._view, self._latest = view, event
+        for callback in tuple(self._subscribers):
+            _call(callback, view, event)
+
+    def _failure(self) -> DefangError:
+        if self._error is not None:
+            return self._error
+        view = self._view
+        kind = DeploymentCancelledError if view.outcome is Outcome.CANCELLED else DeploymentFailedError
+        errors = [each for each in view.diagnostics if each.severity is Severity.ERROR]
+        return kind(view.message or f"{self.project} was not deployed", hint=view.hint, diagnostics=errors)
+
+
+def _call(callback: Subscriber, view: DeploymentView, event: Event) -> None:
+    try:
+        callback(view, event)
+    except Exception:  # noqa: BLE001  # edge: a looker's fault is not the deployment's
+        _log.warning("a subscriber failed", exc_info=True)

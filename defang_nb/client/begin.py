@@ -1,0 +1,214 @@
+"""From what a person gave (files, text, flags) to a checked project, and from there to a `Deployment`.
+
+All that can be known to be wrong is found here, before anything is touched.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from defang_nb.client import loop
+from defang_nb.client.deployment import Deployment
+from defang_nb.client.stacks import load_stack
+from defang_nb.client.workspace import Say, Workspace
+from defang_nb.errors import ComposeError, ConfigMissingError, UnsupportedError, UsageError
+from defang_nb.model.events import Diagnosed, Event, Kind, Payload, Requested
+from defang_nb.model.project import Project
+from defang_nb.model.request import DeployRequest, introduce, new_id
+from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.view import DeploymentView, reduce
+
+if TYPE_CHECKING:
+    from defang_nb.build.image import Prepared
+    from defang_nb.compose import Loaded
+
+Files = Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What says which project is meant, as `api` documents it."""
+
+    compose: str | Path | None
+    files: Files = ()
+    text: str | None = None
+    name: str | None = None
+    project: str | None = None
+    stack: str = "local"
+    services: Sequence[str] = ()
+    profiles: Sequence[str] = ()
+    env_files: Files = ()
+    working_dir: str | Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.working_dir or ".").expanduser().absolute()
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A loaded project: `canonical` is its text with everything resolved; `missing` are the unset configuration values, each
+    with the services that need it; `diagnostics` are the loader's and the provider's findings."""
+
+    project: Project
+    canonical: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+    missing: Mapping[str, tuple[str, ...]] = {}
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(each for each in self.diagnostics if each.severity is Severity.ERROR)
+
+
+def check(inputs: Inputs) -> Checked:
+    """Load it, and ask the provider; see `api.check`."""
+    workspace = Workspace(load_stack(inputs.stack, inputs.folder))
+    return _check(workspace, inputs)
+
+
+def start_up(inputs: Inputs, *, build: bool, dry_run: bool, yes: bool, wait_timeout: float | None) -> Deployment:
+    """Check it, digest its contexts, and start; see `api.start_up`."""
+    workspace = Workspace(load_stack(inputs.stack, inputs.folder))
+    checked = _check(workspace, inputs)
+    if checked.errors:
+        first, more = checked.errors[0], len(checked.errors) - 1
+        message = first.message + (f" (and {more} more)" if more else "")
+        raise UnsupportedError(message, hint=first.hint, diagnostics=checked.errors)
+    if checked.missing:
+        raise _missing(checked)
+    prepared = _prepare(checked.project)
+    request = DeployRequest(
+        deployment=new_id(),
+        kind=Kind.PREVIEW if dry_run else Kind.UP,
+        stack=workspace.stack,
+        project=checked.project,
+        images=tuple(each.source for each in prepared),
+        diagnostics=(*checked.diagnostics, *(each for image in prepared for each in image.diagnostics)),
+        build=build,
+        dry_run=dry_run,
+        yes=yes,
+        wait_timeout=wait_timeout,
+        by=_by(),
+    )
+    return _start(workspace, request, prepared)
+
+
+def start_down(workspace: Workspace, project: str, *, dry_run: bool, yes: bool, wait_timeout: float | None) -> Deployment:
+    """See `api.start_down`."""
+    request = DeployRequest(
+        deployment=new_id(),
+        kind=Kind.DOWN,
+        stack=workspace.stack,
+        project=Project(name=project, services={}),
+        dry_run=dry_run,
+        yes=yes,
+        wait_timeout=wait_timeout,
+        by=_by(),
+    )
+    return _start(workspace, request, ())
+
+
+def attach(workspace: Workspace, deployment: str, project: str | None) -> Deployment:
+    """See `api.attach`."""
+
+    async def find() -> DeploymentView:
+        summary = await (await workspace.history()).find(deployment, project)
+        return DeploymentView(
+            id=summary.id, kind=summary.kind, project=summary.project, stack=summary.stack, started=summary.started
+        )
+
+    return Deployment(workspace, loop.run(find()))
+
+
+def project_here(folder: Path) -> str | None:
+    """The name of the project whose Compose file is here (or above), if there is one that can be read."""
+    from defang_nb.compose import discover, load
+
+    try:
+        return load(discover(folder), working_dir=folder).project.name if discover(folder) else None
+    except ComposeError:
+        return None
+
+
+def _start(workspace: Workspace, request: DeployRequest, prepared: Sequence[Prepared]) -> Deployment:
+    async def start(say: Say) -> None:
+        await workspace.start(request, prepared, say)
+
+    return Deployment(workspace, _first_view(request), start)
+
+
+def _first_view(request: DeployRequest) -> DeploymentView:
+    """What the workspace knows itself, to be seen until cd speaks."""
+    payloads: list[Payload] = [
+        Requested(
+            kind=request.kind,
+            project=request.project.name,
+            stack=request.stack.name,
+            provider=request.stack.provider,
+            by=request.by,
+            services=introduce(request.project),
+        )
+    ]
+    payloads += [Diagnosed(diagnostic=each) for each in request.diagnostics]
+    view, now = DeploymentView(id=request.deployment), time.time()
+    for number, payload in enumerate(payloads, 1):
+        view = reduce(view, Event(deployment=request.deployment, sequence=number, time=now, payload=payload))
+    return msgspec.structs.replace(view, sequence=0)
+
+
+def _check(workspace: Workspace, inputs: Inputs) -> Checked:
+    loaded = _load(workspace, inputs)
+    project = loaded.project
+    findings = (*loaded.diagnostics, *workspace.provider.check(project))
+    needed = project.config_keys()
+    names = set(loop.run(workspace.provider.config.names(project.name))) if needed else set()
+    missing = {key: services for key, services in needed.items() if key not in names}
+    return Checked(project=project, canonical=loaded.canonical, diagnostics=findings, missing=missing)
+
+
+def _load(workspace: Workspace, inputs: Inputs) -> Loaded:
+    from defang_nb.compose import Source, load
+
+    files = [*([inputs.compose] if inputs.compose is not None else []), *inputs.files]
+    if inputs.text is not None and files:
+        raise UsageError("give either Compose text or files, not both")
+    sources: list[Source | Path] | None = [Path(each).expanduser() for each in files] or None
+    if inputs.text is not None:
+        sources = [Source(text=inputs.text, name=inputs.name or "compose")]
+    return load(
+        sources,
+        working_dir=inputs.folder,
+        project_name=inputs.project,
+        env_files=[Path(each).expanduser() for each in inputs.env_files],
+        profiles=tuple(inputs.profiles),
+        services=tuple(inputs.services),
+        stack=workspace.stack.name,
+        provider=workspace.stack.provider,
+    )
+
+
+def _prepare(project: Project) -> list[Prepared]:
+    if not any(service.build for service in project.services.values()):
+        return []
+    from defang_nb.build import prepare
+    from defang_nb.providers.local.paths import home
+
+    return prepare(project, cache=home() / "cache" / "contexts")
+
+
+def _missing(checked: Checked) -> ConfigMissingError:
+    lines = [f"{key} (needed by {', '.join(services)})" for key, services in checked.missing.items()]
+    first = next(iter(checked.missing))
+    hint = f"`config set {first}` sets it" + (", and so on for the others" if len(lines) > 1 else "")
+    return ConfigMissingError(f"configuration is not set: {'; '.join(lines)}", hint=hint)
+
+
+def _by() -> str:
+    from defang_nb.provision.owner import this_process
+
+    return this_process().name

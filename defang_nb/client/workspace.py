@@ -1,0 +1,166 @@
+"""The workspace's side of one stack: its provider, its store, its cd. Everything here is asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from defang_nb.errors import CdError, NotFoundError, VersionMismatchError
+from defang_nb.model.events import Event, Finished
+from defang_nb.model.request import PROTOCOL, DeployRequest
+from defang_nb.model.stack import Stack
+from defang_nb.providers.base import Provider
+from defang_nb.providers.history import History
+from defang_nb.providers.registry import provider_for
+
+if TYPE_CHECKING:
+    from defang_nb.build.image import Prepared
+    from defang_nb.client.channel import Cd
+
+Say = Callable[[str], None]
+"""Tells in a few words what is being done."""
+
+ENDED = "cd ended unexpectedly"
+AGAIN = "run `up` again to continue"
+
+
+class Workspace:
+    """One stack, as this process sees it. Cheap to make; touches nothing before it is asked to."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.provider: Provider = provider_for(stack)
+
+    async def history(self) -> History:
+        return History(await self.provider.store())
+
+    async def start(self, request: DeployRequest, prepared: Sequence[Prepared], say: Say) -> None:
+        """Upload what the store lacks (nothing for a dry run), and hand the request to a cd, launched if need be."""
+        if not request.dry_run:
+            await self._upload(prepared, say)
+        from defang_nb.client.channel import UnreachableError
+
+        for attempt in range(3):
+            say("starting cd" if attempt == 0 else "starting cd again")
+            cd = await self._connect()
+            try:
+                await cd.deploy(request)
+                return
+            except UnreachableError:
+                # It was about to end itself, being idle; asking again is harmless, since the request has its id.
+                await asyncio.sleep(0.1 * (attempt + 1))
+            finally:
+                await cd.close()
+        raise CdError("cd ended three times before it took the deployment over", hint="its log says why")
+
+    async def follow(self, project: str, deployment: str, at: int = 1) -> AsyncGenerator[Event, None]:
+        """Its events from a sequence number on, from cd while it runs it, else from the store; ends after `Finished`.
+
+        Raises `CdError` when nobody runs it and its story has no end.
+        """
+        from defang_nb.client.channel import UnreachableError
+
+        misses = 0
+        while True:
+            cd = await self._find()
+            if cd is not None:
+                with contextlib.suppress(UnreachableError, NotFoundError):
+                    async for event in cd.watch(deployment, at):
+                        yield event
+                        at, misses = event.sequence + 1, 0
+                        if isinstance(event.payload, Finished):
+                            await cd.close()
+                            return
+                await cd.close()
+            for event in await (await self.history()).events(project, deployment, at):
+                yield event
+                at, misses = event.sequence + 1, 0
+                if isinstance(event.payload, Finished):
+                    return
+            misses += 1
+            if misses > 2:
+                raise CdError(ENDED, hint=AGAIN)
+            await asyncio.sleep(0.2)
+
+    async def cancel(self, deployment: str) -> None:
+        """Raises `NotFoundError` when no cd runs it."""
+        cd = await self._find()
+        if cd is None:
+            raise NotFoundError(f"no cd runs {deployment}", hint="it is over, or its cd ended; `deployments` tells")
+        try:
+            await cd.cancel(deployment)
+        finally:
+            await cd.close()
+
+    async def running(self) -> frozenset[str]:
+        """The ids of the deployments that run now."""
+        cd = await self._find()
+        if cd is None:
+            return frozenset()
+        try:
+            return frozenset((await cd.info()).running)
+        except CdError:
+            return frozenset()
+        finally:
+            await cd.close()
+
+    async def _find(self) -> Cd | None:
+        from defang_nb.client.channel import Cd
+
+        address = await self.provider.find_cd()
+        return Cd(address) if address else None
+
+    async def _connect(self) -> Cd:
+        """A cd that speaks this protocol. One of another version is replaced when it is idle."""
+        import defang_nb
+        from defang_nb.client.channel import Cd, UnreachableError
+
+        trouble: CdError = CdError("cd can't be reached")
+        for _ in range(3):
+            cd = Cd(await self.provider.find_cd() or await self.provider.launch_cd())
+            try:
+                info = await cd.info()
+            except UnreachableError as error:
+                await cd.close()
+                trouble = error
+                await asyncio.sleep(0.1)
+                continue
+            if info.protocol == PROTOCOL and (info.version == defang_nb.__version__ or info.running):
+                return cd
+            await cd.close()
+            if info.running:
+                raise VersionMismatchError(
+                    f"the running cd is of version {info.version} (protocol {info.protocol}), this is {defang_nb.__version__}"
+                    f" (protocol {PROTOCOL}), and it is busy with {', '.join(info.running)}",
+                    hint="wait until that is over and try again: an idle cd is replaced by itself",
+                )
+            await self.provider.stop_cd()
+            trouble = CdError(f"the cd of version {info.version} did not make place for a new one")
+        raise trouble
+
+    async def _upload(self, prepared: Sequence[Prepared], say: Say) -> None:
+        """Archive and upload the contexts that the store does not have yet, side by side."""
+        store = await self.provider.store()
+        wanted = {each.source.context_key: each for each in prepared}
+        held = await asyncio.gather(*(store.list(key) for key in wanted))
+        lacking = [each for each, found in zip(wanted.values(), held, strict=True) if not found]
+        if not lacking:
+            return
+        from defang_nb.build import archive
+
+        size = sum(each.manifest.size for each in lacking)
+        say(f"uploading {len(lacking)} build context{'s' if len(lacking) > 1 else ''} ({size / 2**20:.1f} MiB)")
+
+        async def send(each: Prepared, folder: Path) -> None:
+            path = folder / each.manifest.digest
+            await asyncio.to_thread(archive, each.manifest, path)
+            await store.upload(each.source.context_key, path)
+
+        with tempfile.TemporaryDirectory(prefix="defang-nb-") as scratch:
+            async with asyncio.TaskGroup() as group:
+                for each in lacking:
+                    group.create_task(send(each, Path(scratch)))
