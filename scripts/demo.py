@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import nbformat
-import psutil
+from leftovers import wait_until_gone
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbconvert import HTMLExporter
@@ -25,14 +24,12 @@ CELL_TIMEOUT = 300
 """Seconds for one cell: on a fresh machine `up` downloads packages."""
 IDLE = 2
 """Seconds after which an idle cd exits, instead of its usual 60."""
-PATIENCE = 30
-"""Seconds to wait for cd to exit."""
 
 
 def main() -> int:
     ARTIFACTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="defang-nb-demo-", ignore_cleanup_errors=True) as home:
-        os.environ |= {"DEFANG_NB_HOME": home, "DEFANG_NB_CD_IDLE": str(IDLE), "JUPYTER_PREFER_ENV_PATH": "1"}
+        os.environ |= {"DEFANG_NB_HOME": home, "DEFANG_CD_IDLE": str(IDLE), "JUPYTER_PREFER_ENV_PATH": "1"}
         notebook = nbformat.read(NOTEBOOK, as_version=4)
         failure = execute(notebook)
         keep(notebook)
@@ -92,28 +89,6 @@ def take_down() -> None:
         defang_nb.down("hello", yes=True)
     except DefangError as error:
         say(f"down: {error}")
-
-
-def wait_until_gone(home: Path) -> list[str]:
-    """Wait for cd to exit, which it does by itself when idle; the processes that are left of this demo."""
-    deadline = time.monotonic() + PATIENCE
-    while (left := processes_of(home)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return left
-
-
-def processes_of(home: Path) -> list[str]:
-    """Processes that were started for the stack in `home`: its path is in their environment or command."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            line = process.cmdline()
-            belongs = process.environ().get("DEFANG_NB_HOME") == str(home) or any(str(home) in word for word in line)
-        except psutil.Error:
-            continue
-        if belongs and process.pid != os.getpid():
-            found.append(f"{process.pid} {' '.join(line)}")
-    return found
 
 
 def say(text: str) -> None:

@@ -1,0 +1,203 @@
+"""Real stacks in folders of their own, and a real JupyterLab in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from leftovers import wait_until_gone  # noqa: E402 - it lives with the scripts that need it too
+
+ARTIFACTS = ROOT / "artifacts"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A local stack in a folder of its own, used through the command line."""
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"DEFANG_NB_HOME": str(self.home), "DEFANG_CD_IDLE": "2", "JUPYTER_PREFER_ENV_PATH": "1"}
+
+    def run(self, *arguments: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "defang_nb", *arguments]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode:
+            pytest.fail(f"defang-nb {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def records(self, *arguments: str) -> list[Any]:
+        """What `--json` writes, one value a line."""
+        return [json.loads(line) for line in self.run(*arguments, "--json").stdout.splitlines()]
+
+    def endpoints(self, project: str) -> dict[str, str]:
+        """service → its first address, as `ps` tells."""
+        found = self.records("ps", "-p", project)
+        return {each["service"]: each["endpoints"][0]["url"] for each in found if each.get("endpoints")}
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    """A fresh stack; at the end everything is taken down, and nothing may be left running."""
+    with tempfile.TemporaryDirectory(prefix="defang-nb-e2e-", ignore_cleanup_errors=True) as folder:
+        it = Stack(Path(folder))
+        yield it
+        for project in {each["project"] for each in it.records("ps")}:
+            it.run("down", "-p", project, "--yes", check=False)
+        assert wait_until_gone(it.home) == []
+
+
+def fetch(url: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> str:
+    with urlopen(Request(url, data=data, headers=dict(headers or {})), timeout=20) as answer:
+        body: bytes = answer.read()
+    return body.decode()
+
+
+@pytest.fixture
+def get() -> Callable[..., str]:
+    """GET (or with `data`, POST) an address; the body of the answer. Raises unless the status is one of success."""
+    return fetch
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A JupyterLab server over `folder`."""
+
+    url: str
+    token: str
+    folder: Path
+
+    def address(self, notebook: str) -> str:
+        return f"{self.url}/lab/tree/{notebook}?token={self.token}&reset"
+
+    def request(self, path: str, method: str = "GET", body: object = None) -> Any:
+        headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(f"{self.url}/{path}", data=data, headers=headers, method=method), timeout=20) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def theme(self, name: str) -> None:
+        raw = json.dumps({"theme": name})
+        self.request("lab/api/settings/@jupyterlab/apputils-extension:themes", "PUT", {"raw": raw})
+
+    def shut_kernels_down(self) -> None:
+        for session in self.request("api/sessions"):
+            self.request(f"api/sessions/{session['id']}", "DELETE")
+
+
+@pytest.fixture
+def lab(stack: Stack, tmp_path: Path) -> Iterator[Lab]:
+    """JupyterLab over a copy of the notebooks, with settings of its own and nothing fetched from the net."""
+    folder = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
+    settings = tmp_path / "settings"
+    write_setting(settings, "apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False})
+    write_setting(settings, "notebook-extension/tracker", {"windowingMode": "none"})
+    write_setting(settings, "docmanager-extension/plugin", {"autosave": False})
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    it = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder)
+    log = (tmp_path / "lab.log").open("w")
+    environment = stack.environment | {
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+        "JUPYTER_DATA_DIR": str(tmp_path / "data"),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "JUPYTER_TOKEN": it.token,
+    }
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1"]
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_for_lab(it, server, tmp_path / "lab.log")
+        yield it
+        it.shut_kernels_down()
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+def write_setting(folder: Path, plugin: str, values: Mapping[str, object]) -> None:
+    file = folder / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(values))
+
+
+def wait_for_lab(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            lab.request("api/status")
+            return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail("the browser tests need Chromium on PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=list(BROWSER_FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page in a fresh browser profile; what it shows at the end of a test is kept in `artifacts/`."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    page.screenshot(path=ARTIFACTS / f"{request.node.name}-end.png")
+    context.close()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Wait until something is so; it fails after half a minute."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline, "it never came to be so"
+            time.sleep(0.2)
+
+    return wait
