@@ -44,6 +44,10 @@ def compile_dockerfile(dockerfile: Dockerfile, target: str, args: Mapping[str, s
     return _Compiler(dockerfile, args, machine).recipe(final)
 
 
+def _line(diagnostic: Diagnostic) -> int:
+    return diagnostic.position.line if diagnostic.position else 0
+
+
 class _Compiler:
     """Compiles stages as they are asked for, each once."""
 
@@ -60,7 +64,7 @@ class _Compiler:
         if plan.base.kind is BaseKind.EMPTY:
             self.refuse(final.line, "base-unsupported", "the image begins from nothing (scratch): only a container can run it")
         stages = (*(each for index, each in sorted(self.plans.items()) if index != final.index), plan)
-        return Recipe(kind=kind, stages=stages, diagnostics=tuple(self.diagnostics))
+        return Recipe(kind=kind, stages=stages, diagnostics=tuple(sorted(self.diagnostics, key=_line)))
 
     def stage(self, stage: Stage) -> StagePlan:
         if stage.index not in self.plans:
@@ -95,12 +99,18 @@ class _StageCompiler:
         self.shell: tuple[str, ...] = ("/bin/sh", "-c")
         self.places = list(self.parent.places) if self.parent else []
         self.steps: list[Step] = []
+        self.left_out: list[str] = []
         if self.parent is None:
             self._begin(reference)
 
     def plan(self) -> StagePlan:
         for instruction in self.source.instructions:
             self._instruction(instruction)
+        if self.left_out:
+            names = ", ".join(dict.fromkeys(self.left_out))
+            self.all.note(
+                self.source.line, "run-skipped", f"left out, as not needed without a container: {names}", Severity.INFO
+            )
         config = ImageConfig(
             workdir=self.workdir,
             env=self.env,
@@ -265,12 +275,18 @@ class _StageCompiler:
             else:
                 read = read_run(it.text, self.workdir, env, self.base.kind, self.all.machine)
         except RefusedError as error:
+            if self.base.kind is BaseKind.UNKNOWN:
+                return  # the base image was refused already, and says it all
             self.all.refuse(it.line, "run-unsupported", f"this RUN {error}")
             return
         self.places += [each for each in read.places if each not in self.places]
         for skip in (task.action for task in read.tasks if isinstance(task.action, Skip)):
+            if self.base.kind is BaseKind.UNKNOWN:
+                continue
             if skip.severity is Severity.WARNING:
                 self.all.note(it.line, "run-skipped", skip.reason)
+            else:
+                self.left_out.append(skip.what.split()[0])
         tasks = [Task(action=each, cwd="/") for each in before], read.tasks, [Task(action=each, cwd="/") for each in after]
         self.steps.append(Step(line=it.line, title=it.title, tasks=tuple(task for group in tasks for task in group)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -204,7 +204,7 @@ class StageBuild:
         """The stage as an image that things can be run in now, with those variables."""
         places = dict.fromkeys(self.plan.places, self.venv) if self.venv else {}
         programs = {"/usr/local/bin": f"{self.venv}/bin"} if self.venv else {}
-        own = {path: f"{self.root}{path}" for path in sorted(self.known)}
+        own = {path: f"{self.root}{path}" for path in sorted(self.known) if not self.known.intersection(_above(path))}
         node = str(Path(self.machine.node).parent) if self.plan.base.kind is BaseKind.NODE else ""
         return BuiltImage(
             root=str(self.root),
@@ -215,6 +215,11 @@ class StageBuild:
             env={key: value for key, value in env.items() if key not in _ASSUMED},
             path_map=programs | own | places,
         )
+
+
+def _above(path: str) -> list[str]:
+    """The folders that a container path is in."""
+    return [str(each) for each in PurePosixPath(path).parents]
 
 
 def _silent(_line: str) -> None:
