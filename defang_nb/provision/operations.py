@@ -1,0 +1,229 @@
+"""One resource's create, update, replace and delete: what is written before and after each call, and how a failure is undone.
+
+The rule of every line here: killed anywhere, what is written so far tells the next run enough to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
+
+import msgspec
+
+from defang_nb.errors import DefangError, ProviderError
+from defang_nb.model.plan import Action
+from defang_nb.model.resource import Options, Recorded, Resource
+from defang_nb.provision.calls import StoppedError, call, unless
+from defang_nb.provision.clock import Clock
+from defang_nb.provision.journal import Begin, End
+from defang_nb.provision.lease import LeaseLostError
+from defang_nb.provision.ports import Emit, Made, OnCancel, Operation, ResourceType
+from defang_nb.provision.recovery import record_of
+from defang_nb.provision.state import State, base_urn, retired_urn
+
+T = TypeVar("T")
+
+
+class RolledBackError(Exception):
+    """The change failed with `cause`, and the resource is as it was before. Never leaves the engine."""
+
+    def __init__(self, cause: DefangError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Operations:
+    """What all operations of one deployment share. Once `stop` is set, waiting (and what may be abandoned) is given up.
+
+    The methods raise `DefangError` for what failed, `RolledBackError` for what failed and was undone, and `StoppedError`.
+    `created` is called at the moment from which dependents may use the outputs in `state.recorded`.
+    """
+
+    def __init__(
+        self, state: State, emit: Emit, *, deployment: str, stop: asyncio.Event, concurrency: int, clock: Clock
+    ) -> None:
+        self._state = state
+        self._emit = emit
+        self._deployment = deployment
+        self._stop = stop
+        self._slots = asyncio.Semaphore(concurrency)
+        self._clock = clock
+
+    async def create(self, type_: ResourceType, resource: Resource, created: Callable[[], None]) -> None:
+        """Make what is not there. If it never becomes ready it stays recorded, and the next deployment repairs it."""
+        gone = self._state.recorded.get(resource.urn)
+        begun = await self._make(type_, resource, forget=gone is not None)
+        created()
+        await self._settle(type_, *begun)
+
+    async def update(self, type_: ResourceType, resource: Resource, record: Recorded, created: Callable[[], None]) -> None:
+        """Change what is there; when that fails, change it back to what is recorded (if that ever worked)."""
+        try:
+            begun = await self._change(type_, resource, record)
+            created()
+            await self._settle(type_, *begun)
+        except LeaseLostError:
+            raise
+        except DefangError as error:
+            await self._undo(error, self._update_back(type_, record, error))
+
+    async def replace(self, type_: ResourceType, resource: Resource, record: Recorded, created: Callable[[], None]) -> None:
+        """Make another one. The old one goes first, or (`create_before_delete`) retires, for `delete` once nobody uses it."""
+        first = type_.create_before_delete
+        try:
+            if not first:
+                await self.delete(type_, record)
+            begun = await self._make(type_, resource, retires=record if first else None)
+            created()
+            await self._settle(type_, *begun)
+        except LeaseLostError:
+            raise
+        except DefangError as error:
+            back = self._switch_back(type_, record) if first else self._make_again(type_, record, error)
+            await self._undo(error, back)
+
+    async def delete(self, type_: ResourceType, record: Recorded) -> None:
+        """Unmake it, and forget it once it is gone."""
+        begin = self._begin(record.urn, Action.DELETE)
+        await self._state.append(begin)
+        live = msgspec.structs.replace(record, urn=base_urn(record.urn))
+        try:
+            await self._call(type_, lambda: type_.delete(live))
+        except DefangError:
+            await self._state.append(self._end(record.urn, msgspec.structs.replace(record, ready=False), begin))
+            raise
+        await self._state.append(self._end(record.urn, None, begin))
+
+    async def _make(
+        self, type_: ResourceType, resource: Resource, *, forget: bool = False, retires: Recorded | None = None
+    ) -> tuple[Operation, Made]:
+        """Create and record, not ready yet; `forget` what is recorded now, since it is gone, or retire it."""
+        begin = self._begin(resource.urn, Action.CREATE, resource)
+        await self._state.append(*([self._end(resource.urn, None)] if forget else []), begin)
+        operation = self._operation(resource, begin, None)
+        try:
+            made = await self._call(type_, lambda: type_.create(operation))
+        except DefangError:
+            await self._record_remains(type_, begin, resource, retires)
+            raise
+        record = record_of(resource, made, deployment=self._deployment)
+        await self._state.append(self._end(resource.urn, record, begin, retires))
+        return operation, made
+
+    async def _record_remains(self, type_: ResourceType, begin: Begin, resource: Resource, retires: Recorded | None) -> None:
+        """What a failed create left behind is recorded. When that can't be found out, its `Begin` stays, for `recover`."""
+        try:
+            remains = await call(lambda: type_.find(resource.urn), self._clock)
+        except DefangError:
+            return
+        recorded, retired = retires, None
+        if remains is not None and (retires is None or remains.id != retires.id):
+            recorded, retired = record_of(resource, remains, deployment=self._deployment), retires
+        await self._state.append(self._end(resource.urn, recorded, begin, retired))
+
+    async def _change(self, type_: ResourceType, resource: Resource, record: Recorded) -> tuple[Operation, Made]:
+        """Update and record, not ready yet."""
+        begin = self._begin(resource.urn, Action.UPDATE, resource)
+        await self._state.append(begin)
+        operation = self._operation(resource, begin, record)
+        try:
+            made = await self._call(type_, lambda: type_.update(operation))
+        except DefangError:
+            await self._state.append(self._end(record.urn, msgspec.structs.replace(record, ready=False), begin))
+            raise
+        changed = record_of(resource, made, deployment=self._deployment)
+        await self._state.append(self._end(resource.urn, changed, begin))
+        return operation, made
+
+    async def _settle(self, type_: ResourceType, operation: Operation, made: Made) -> None:
+        """Wait until it is ready, and record that with the final outputs."""
+        outputs = await unless(self._stop, call(lambda: type_.ready(operation, made), self._clock))
+        made = Made(id=made.id, outputs={**made.outputs, **outputs})
+        record = record_of(operation.resource, made, deployment=self._deployment, ready=True)
+        await self._state.append(self._end(record.urn, record))
+
+    async def _undo(self, error: DefangError, back: Awaitable[None]) -> NoReturn:
+        """Go `back` after `error`, and raise what came of that."""
+        try:
+            await back
+        except LeaseLostError:
+            raise
+        except DefangError as second:
+            if second is error:
+                raise
+            message = f"{error.message}; and going back to what it was failed too: {second.message}"
+            raise ProviderError(message, hint=error.hint, diagnostics=error.diagnostics) from error
+        raise RolledBackError(error) from error
+
+    async def _update_back(self, type_: ResourceType, record: Recorded, error: DefangError) -> None:
+        """Update to what was recorded before. Raises `error` when that never worked."""
+        now = self._state.recorded.get(record.urn)
+        if not record.ready or now is None:
+            raise error
+        await self._settle(type_, *await self._change(type_, resource_of(record), now))
+
+    async def _switch_back(self, type_: ResourceType, record: Recorded) -> None:
+        """The replaced one takes its place again; its failed replacement retires, and is deleted."""
+        failed = self._state.recorded.get(record.urn)
+        if failed is None or failed.id == record.id:
+            return
+        await self._state.append(self._end(record.urn, record, retired=failed), self._end(retired_urn(record), None))
+        await self.delete(type_, self._state.recorded[retired_urn(failed)])
+
+    async def _make_again(self, type_: ResourceType, record: Recorded, error: DefangError) -> None:
+        """The old one was deleted: unmake the failed replacement, and make the old one again.
+
+        Raises `error` when the old one never worked, or when it was its deletion that failed.
+        """
+        failed = self._state.recorded.get(record.urn)
+        if not record.ready or (failed is not None and failed.input_hash == record.input_hash):
+            raise error
+        if failed is not None:
+            await self.delete(type_, failed)
+        await self._settle(type_, *await self._make(type_, resource_of(record)))
+
+    async def _call(self, type_: ResourceType, what: Callable[[], Awaitable[T]]) -> T:
+        """A call that changes something: so many at a time, and none that begins after the stop."""
+        async with self._slots:
+            if self._stop.is_set():
+                raise StoppedError
+            calling = call(what, self._clock)
+            return await (unless(self._stop, calling) if type_.on_cancel is OnCancel.ABANDON else calling)
+
+    def _begin(self, urn: str, action: Action, resource: Resource | None = None) -> Begin:
+        return Begin(
+            token=uuid.uuid4().hex,
+            urn=urn,
+            action=action,
+            deployment=self._deployment,
+            time=self._clock.now(),
+            resource=resource,
+        )
+
+    def _end(self, urn: str, recorded: Recorded | None, begin: Begin | None = None, retired: Recorded | None = None) -> End:
+        return End(
+            urn=urn,
+            recorded=recorded,
+            retired=retired,
+            token=begin.token if begin else "",
+            deployment=self._deployment,
+            time=self._clock.now(),
+        )
+
+    def _operation(self, resource: Resource, begin: Begin, previous: Recorded | None) -> Operation:
+        return Operation(resource=resource, token=begin.token, deployment=self._deployment, emit=self._emit, previous=previous)
+
+
+def resource_of(record: Recorded) -> Resource:
+    """The resource, with resolved inputs, that a record was made from."""
+    return Resource(
+        urn=record.urn,
+        type=record.type,
+        inputs=record.inputs,
+        options=Options(protect=record.protect, depends_on=record.dependencies),
+        service=record.service,
+        main=record.main,
+        title=record.title,
+    )

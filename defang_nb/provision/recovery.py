@@ -1,0 +1,114 @@
+"""Looking at the world: what is live, what a dead deployment left unfinished, what drifted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from defang_nb.errors import ProviderError
+from defang_nb.model.plan import Action
+from defang_nb.model.resource import Recorded, Resource
+from defang_nb.model.value import Json
+from defang_nb.provision.calls import call
+from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
+from defang_nb.provision.journal import Begin, End
+from defang_nb.provision.ports import Made, ResourceType
+from defang_nb.provision.state import State, base_urn
+
+Observed = Mapping[str, Mapping[str, Json] | None]
+
+
+async def observe(
+    recorded: Mapping[str, Recorded], types: Mapping[str, ResourceType], *, clock: Clock = SYSTEM_CLOCK
+) -> Observed:
+    """What is live now, in one bulk read for each type: urn → outputs, None for what is gone; an absent urn is unknown.
+
+    Replaced resources that only wait for their deletion are not looked at. Raises `DefangError`.
+    """
+    groups: dict[str, list[Recorded]] = {}
+    for urn, record in recorded.items():
+        if urn == base_urn(urn) and record.type in types:
+            groups.setdefault(record.type, []).append(record)
+
+    async def read(type_: str, group: list[Recorded]) -> Observed:
+        return await call(lambda: types[type_].read_many(group), clock)
+
+    live: dict[str, Mapping[str, Json] | None] = {}
+    for found in await asyncio.gather(*(read(type_, group) for type_, group in groups.items())):
+        live.update(found)
+    return live
+
+
+async def recover(state: State, types: Mapping[str, ResourceType], *, deployment: str, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Settle what a dead deployment left unfinished, by asking each type what is there. Call it before `plan`.
+
+    What was touched is recorded as not ready, so that the planner repairs it. On a state that was opened without a lease it
+    only corrects the picture in memory (for a preview). Raises `DefangError`.
+    """
+    for begin in state.pending:
+        record = state.recorded.get(begin.urn)
+        made = await _find(begin, record, types, clock)
+        recorded, retired = _truth(begin, record, made, deployment)
+        await state.append(
+            End(urn=begin.urn, recorded=recorded, retired=retired, token=begin.token, deployment=deployment, time=clock.now())
+        )
+
+
+def _truth(
+    begin: Begin, record: Recorded | None, made: Made | None, deployment: str
+) -> tuple[Recorded | None, Recorded | None]:
+    """What has to be recorded after `begin` was found unfinished: the record, and one that it retires."""
+    if begin.action is Action.CREATE and begin.resource is not None:
+        if made is not None and (record is None or made.id != record.id):
+            return record_of(begin.resource, made, deployment=deployment), record
+        return record, None
+    if record is None or made is None:
+        return None, None
+    return msgspec.structs.replace(record, ready=False), None
+
+
+async def _find(begin: Begin, record: Recorded | None, types: Mapping[str, ResourceType], clock: Clock) -> Made | None:
+    """What is live of the resource; what is recorded, where looking would tell nothing new."""
+    type_name = begin.resource.type if begin.resource else record.type if record else ""
+    if begin.action is Action.UPDATE or begin.urn != base_urn(begin.urn):
+        return Made(id=record.id) if record else None
+    if type_name not in types:
+        raise ProviderError(f"this provider does not know resources of type {type_name!r}", hint="update defang-nb")
+    return await call(lambda: types[type_name].find(begin.urn), clock)
+
+
+async def refresh(state: State, observed: Observed, *, deployment: str, clock: Clock = SYSTEM_CLOCK) -> tuple[str, ...]:
+    """Record live outputs that differ from the recorded ones; the urns of those. Writes nothing when none does."""
+    entries: list[End] = []
+    for urn, outputs in observed.items():
+        record = state.recorded.get(urn)
+        if record is None or outputs is None:
+            continue
+        merged = {**record.outputs, **msgspec.json.decode(msgspec.json.encode(outputs))}
+        if merged != record.outputs:
+            changed = msgspec.structs.replace(record, outputs=merged)
+            entries.append(End(urn=urn, recorded=changed, deployment=deployment, time=clock.now()))
+    if entries:
+        await state.append(*entries)
+    return tuple(entry.urn for entry in entries)
+
+
+def record_of(resource: Resource, made: Made, *, deployment: str, ready: bool = False) -> Recorded:
+    """The record of `resource` (inputs resolved) as it was made."""
+    return Recorded(
+        urn=resource.urn,
+        type=resource.type,
+        id=made.id,
+        inputs=resource.inputs,
+        input_hash=resource.input_hash,
+        outputs=made.outputs,
+        dependencies=resource.dependencies,
+        protect=resource.options.protect,
+        ready=ready,
+        service=resource.service,
+        main=resource.main,
+        title=resource.title,
+        deployment=deployment,
+    )
