@@ -65,13 +65,12 @@ def _unused_flags(options: Sequence[Option], rest: Sequence[str]) -> list[str]:
 
 
 def _positional(command: Command, rest: Sequence[str], options: Sequence[Option], current: str, lookup: Lookup) -> list[str]:
-    if not command.arguments:
-        return []
-    argument = command.arguments[0]
+    """The names that fit; where there are none to begin with, the flags (an empty answer would leave room for others')."""
+    names: list[str] = []
     given = _given(rest, options)
-    if given and argument.arity in (Arity.ONE, Arity.OPTIONAL):
-        return []
-    return [each for each in _matching(lookup(argument.completes), current) if each not in given]
+    if command.arguments and not (given and command.arguments[0].arity in (Arity.ONE, Arity.OPTIONAL)):
+        names = [each for each in _matching(lookup(command.arguments[0].completes), current) if each not in given]
+    return names or ([] if current else _unused_flags(options, rest))
 
 
 def _given(rest: Sequence[str], options: Sequence[Option]) -> list[str]:

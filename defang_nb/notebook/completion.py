@@ -72,9 +72,9 @@ def known(kind: Complete, begun: str, cells: Cells, stack: str, variables: dict[
         case Complete.FILE:
             return _files(begun)
         case Complete.STACK:
-            folder = Path(".defang")
-            named = sorted(each.name for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
-            return list(dict.fromkeys(["local", *named]))
+            from defang_nb.client.stacks import stack_names
+
+            return stack_names(Path.cwd())
         case Complete.DEPLOYMENT:
             return _asked(lambda api: [each.id for each in api.deployments(stack=stack)])
         case Complete.CONFIG:

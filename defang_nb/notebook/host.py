@@ -88,11 +88,11 @@ class NotebookHost:
                 if line := progress_line(view, event):
                     self.text(line)
             return deployment.done
-        view = LiveView(deployment, self._link, widgets=self._widgets and find_spec("ipywidgets") is not None)
+        live = LiveView(deployment, self._link, widgets=self._widgets and find_spec("ipywidgets") is not None)
         try:
-            return view.wait(detach=detach)
+            return live.wait(detach=detach)
         finally:
-            view.detached()
+            live.detached()
 
     def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
         LogView(self._log_lines).run(records, follow=follow)

@@ -60,8 +60,8 @@ class DefangMagics(Magics):
     def variables(self) -> dict[str, Any]:
         return self.shell.user_ns  # type: ignore[no-any-return, union-attr]
 
-    @no_var_expand  # type: ignore[untyped-decorator]
-    @line_magic  # type: ignore[untyped-decorator]
+    @no_var_expand
+    @line_magic
     def defang(self, line: str) -> Any:
         words, expanded = expand(split(line), self.variables())
         invocation = parse(words, Face.NOTEBOOK)
@@ -83,8 +83,8 @@ class DefangMagics(Magics):
 
     defang.__doc__ = help_text(Face.NOTEBOOK)
 
-    @no_var_expand  # type: ignore[untyped-decorator]
-    @cell_magic  # type: ignore[untyped-decorator]
+    @no_var_expand
+    @cell_magic
     def compose(self, line: str, cell: str) -> None:
         words = split(line)
         if words in (["-h"], ["--help"]):
