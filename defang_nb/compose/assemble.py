@@ -1,0 +1,245 @@
+"""Files → one model: read, fill in, check, extend, include, and lay over each other, in the reference's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+
+from defang_nb.compose import variables
+from defang_nb.compose.decode import decode
+from defang_nb.compose.interpolate import Interpolation
+from defang_nb.compose.kinds import DROP, Context, ListOf, Str, Struct, fields_of
+from defang_nb.compose.merge import enforce_unique, merge
+from defang_nb.compose.nodes import Map, Node, Seq
+from defang_nb.compose.paths import absolute
+from defang_nb.compose.problems import Problems, did_you_mean
+from defang_nb.compose.spec import SERVICE
+from defang_nb.compose.spec_top import FILE, RESOURCES
+from defang_nb.model.source import Position
+
+_INCLUDE = Struct(
+    {"path": ListOf(Str(), single=True), "env_file": ListOf(Str(), single=True), "project_directory": Str()},
+    required=("path",),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Compose text. `name` is its path, or a label for text that is in no file."""
+
+    name: str
+    text: str
+
+
+@dataclass
+class Assembler:
+    """Reads the files of one project folder. `including` are the files being read, so that none includes itself."""
+
+    problems: Problems
+    variables: Mapping[str, str]
+    base: str
+    home: str
+    root: str
+    as_compose: bool
+    interpolate: bool = True
+    including: tuple[str, ...] = ()
+    _bases: dict[str, Map | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.context = Context(self.problems, self.base, self.home)
+        self.filler = Interpolation(self.variables, self.problems, as_compose=self.as_compose)
+
+    def model(self, sources: Sequence[tuple[str, Sequence[Map]]]) -> Map:
+        """All documents (of files, as `read` gives them), laid over each other."""
+        model: Map | None = None
+        for file, documents in sources:
+            for document in documents:
+                self._fill(document)
+                part = self._document(document, file)
+                model = part if model is None else merge(model, part)
+        return model if model is not None else Map()
+
+    def read(self, sources: Sequence[Source]) -> list[tuple[str, list[Map]]]:
+        """The documents of each source, as they are written."""
+        return [(source.name, self._documents(source)) for source in sources]
+
+    def _documents(self, source: Source) -> list[Map]:
+        documents = decode(source.text, source.name, self.problems)
+        start = Position(source.name, 1)
+        if not documents and not self.problems.found:
+            self.problems.error("empty-file", "the Compose file is empty", start, hint="add `services:`")
+        sound = [each for each in documents if isinstance(each, Map)]
+        if len(sound) < len(documents):
+            self.problems.error(
+                "wrong-type", "the top level of a Compose file must be a mapping", start, hint="add `services:`"
+            )
+        return sound
+
+    def _fill(self, document: Map) -> None:
+        if self.interpolate:
+            self.filler.document(document)
+
+    def _document(self, document: Map, file: str) -> Map:
+        includes = document.pop("include", None)
+        at = document.value_at("include")
+        FILE.read(document, document.at, (), self.context)
+        if "version" in document:
+            message = "the attribute `version` is obsolete and ignored"
+            self.problems.warn("obsolete", message, document.key_at("version"), ("version",), hint="remove it")
+            del document["version"]
+        services = document.get("services")
+        if isinstance(services, Map):
+            for name in list(services):
+                services[name] = self._extended(name, services, file, ())
+                enforce_unique(services[name])
+        for included in self._includes(includes, at):
+            self._import(included, document)
+        return document
+
+    # ---- extends -----------------------------------------------------------------------------------------------------
+
+    def _extended(self, name: str, services: Map, file: str, chain: tuple[tuple[str, str], ...]) -> Map:
+        service: Map = services[name]
+        extends = service.get("extends")
+        if not isinstance(extends, Map):
+            return service
+        at = service.value_at("extends")
+        path = ("services", name, "extends")
+        chain = (*chain, (file, name))
+        other, wanted = extends.get("file"), extends["service"]
+        target = (variables.display(other, self.root) if other else file, wanted)
+        if target in chain:
+            shown = " → ".join(each for _, each in (*chain, target))
+            self.problems.error("extends-cycle", f"services extend each other in a circle: {shown}", at, path)
+            return self._without_extends(service)
+        base = self._base(other, wanted, services, file, at, path, chain)
+        if base is None:
+            return self._without_extends(service)
+        made = merge(base, self._without_extends(service), ("services", name))
+        made.at = service.at
+        return made
+
+    def _base(
+        self, other: str | None, wanted: str, services: Map, file: str, at: Position | None, path: tuple[str, ...],
+        chain: tuple[tuple[str, str], ...],
+    ) -> Map | None:  # fmt: skip
+        if other is None:
+            if wanted not in services:
+                if not self.problems.is_broken(("services", wanted)):
+                    hint = did_you_mean(wanted, services)
+                    self.problems.error(
+                        "unknown-service", f'there is no service "{wanted}" to extend in {file}', at, path, hint
+                    )
+                return None
+            return self._extended(wanted, services, file, chain)
+        folder = str(FilePath(other).parent)
+        elsewhere = self if folder == self.base else replace(self, base=folder, _bases=self._bases)
+        return elsewhere._from_file(other, wanted, at, path, chain)
+
+    def _from_file(
+        self, other: str, wanted: str, at: Position | None, path: tuple[str, ...], chain: tuple[tuple[str, str], ...]
+    ) -> Map | None:
+        name = variables.display(other, self.root)
+        if other not in self._bases:
+            self._bases[other] = self._services_of(other, name, at, path)
+        services = self._bases[other]
+        if services is None:
+            return None
+        if wanted not in services:
+            hint = did_you_mean(wanted, services)
+            self.problems.error("unknown-service", f'there is no service "{wanted}" in {name}', at, path, hint)
+            return None
+        if wanted not in services.overrides:  # read each service of another file once, and only those that are asked for
+            services.overrides.add(wanted)
+            read = SERVICE.read(services[wanted], services.value_at(wanted), ("services", wanted), self.context)
+            services[wanted] = Map(services.value_at(wanted)) if read is DROP else read
+        return self._extended(wanted, services, name, chain)
+
+    def _services_of(self, file: str, name: str, at: Position | None, path: tuple[str, ...]) -> Map | None:
+        text = variables.read_text(file, self.problems, at, path, what="the file to extend from")
+        if text is None:
+            return None
+        services: Map | None = None
+        for document in self._documents(Source(name, text)):
+            self._fill(document)
+            if isinstance(found := document.get("services"), Map):
+                services = found if services is None else merge(services, found)
+        if services is None:
+            self.problems.error("unknown-service", f"{name} has no services", at, path)
+            return None
+        services.overrides = set()
+        return services
+
+    def _without_extends(self, service: Map) -> Map:
+        made = Map(service.at)
+        made.copy_marks(service)
+        made.update((key, value) for key, value in service.items() if key != "extends")
+        return made
+
+    # ---- include -----------------------------------------------------------------------------------------------------
+
+    def _includes(self, includes: Node, at: Position | None) -> list[Map]:
+        if includes is None:
+            return []
+        if not isinstance(includes, Seq):
+            self.problems.error("wrong-type", "include must be a list", at, ("include",), "write `- path/to/compose.yaml`")
+            return []
+        found: list[Map] = []
+        for index, (item, item_at) in enumerate(includes.pairs()):
+            path = ("include", index)
+            if isinstance(item, str):
+                item = fields_of(Map(item_at), item_at, path=Seq.of(item_at, [item]))
+            elif _INCLUDE.read(item, item_at, path, self.context) is DROP or "path" not in item:
+                continue
+            if (model := self._include(item, item_at, path)) is not None:
+                found.append(model)
+        return found
+
+    def _include(self, item: Map, at: Position, path: tuple[str | int, ...]) -> Map | None:
+        files = [absolute(each, self.base, self.home) for each in item["path"]]
+        if again := next((each for each in files if each in self.including), None):
+            shown = variables.display(again, self.root)
+            self.problems.error("include-cycle", f"{shown} includes itself", at, path)
+            return None
+        sources: list[Source] = []
+        for file in files:
+            text = variables.read_text(file, self.problems, at, path, what="the file to include")
+            if text is None:
+                return None
+            sources.append(Source(variables.display(file, self.root), text))
+        given = item.get("project_directory")
+        folder = absolute(given, self.base, self.home) if given else str(FilePath(files[0]).parent)
+        env_files = [absolute(each, self.base, self.home) for each in item.get("env_file", ())]
+        own = variables.of_included(self.variables, folder, env_files, self.problems, at, path, self.root, self.as_compose)
+        inner = Assembler(
+            self.problems, own, folder, self.home, self.root, self.as_compose, self.interpolate, (*self.including, *files)
+        )
+        model = inner.model(inner.read(sources))
+        set_build_context(model, folder)
+        return model
+
+    def _import(self, included: Map, document: Map) -> None:
+        for section in RESOURCES:
+            theirs = included.get(section)
+            if not isinstance(theirs, Map):
+                continue
+            ours = document.get(section)
+            if not isinstance(ours, Map):
+                document.put(section, theirs, included)
+                continue
+            for name, value in theirs.items():
+                if name in ours and ours[name] != value:
+                    message = f"{section}.{name} is also defined in an included file ({theirs.key_at(name)})"
+                    hint = "rename one of them, or override it in a file beside the included one"
+                    self.problems.error("include-conflict", message, ours.key_at(name), (section, name), hint)
+                elif name not in ours:
+                    ours.put(name, value, theirs)
+
+
+def set_build_context(model: Map, base: str) -> None:
+    """A build without a context is in the project's folder."""
+    services = model.get("services")
+    for service in services.values() if isinstance(services, Map) else ():
+        if isinstance(build := service.get("build"), Map) and "context" not in build:
+            fields_of(build, build.at, context=base)

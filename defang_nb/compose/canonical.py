@@ -1,0 +1,73 @@
+"""The canonical model as `docker compose config` prints it: a valid Compose file again, so a `$` is written `$$`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from defang_nb.compose.nodes import Map, Node, Symbolic
+
+_ONLY_TRUE: Final = frozenset(
+    {
+        "attachable", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares",
+        "cpus", "create_host_path", "disable", "external", "internal", "mem_limit", "mem_reservation", "mem_swappiness",
+        "memswap_limit", "no_cache", "nocopy", "oom_kill_disable", "oom_score_adj", "pids_limit", "privileged", "pull",
+        "read_only", "restart", "shm_size", "stdin_open", "tty", "use_api_socket",
+    }
+)  # fmt: skip
+"""Keys that are not printed when they are false or zero."""
+
+_FREE: Final = frozenset(
+    {
+        "additional_contexts", "annotations", "args", "aux_addresses", "driver_opts", "environment", "labels", "options",
+        "storage_opt", "sysctls", "ulimits",
+    }
+)  # fmt: skip
+"""Mappings whose keys are people's own."""
+
+_PER_SERVICE: Final = ("command", "entrypoint")
+
+
+def canonical(model: Map, project: str, *, escape: bool) -> dict[str, Any]:
+    """The model in plain values. Extensions are kept at the top level only, as the reference does."""
+    text = _escaped if escape else str
+    made: dict[str, Any] = {"name": project}
+    for key, value in model.items():
+        if key.startswith("x-"):
+            made[key] = _raw(value, text)
+        elif key not in ("name", "services") and value:
+            made[key] = _node(value, text, depth=1)
+    services = model.get("services")
+    made["services"] = {
+        name: {**_node(service, text, depth=2), **{key: _node(service.get(key), text, 3) for key in _PER_SERVICE}}
+        for name, service in (services or {}).items()
+    }
+    return made
+
+
+def _node(node: Node, text: Any, depth: int) -> Any:
+    if isinstance(node, str):
+        return text(node)
+    if isinstance(node, dict):
+        return {
+            text(key): (_raw(value, text) if key in _FREE else _node(value, text, depth + 1))
+            for key, value in node.items()
+            if not (key in _ONLY_TRUE and (value is False or value == 0 or value == "0"))
+            and not (key.startswith("x-") and depth > 1)
+        }
+    if isinstance(node, list):
+        return [_node(value, text, depth + 1) for value in node]
+    return node
+
+
+def _raw(node: Node, text: Any) -> Any:
+    if isinstance(node, str):
+        return text(node)
+    if isinstance(node, dict):
+        return {text(key): _raw(value, text) for key, value in node.items()}
+    return [_raw(value, text) for value in node] if isinstance(node, list) else node
+
+
+def _escaped(value: str) -> str:
+    if isinstance(value, Symbolic):
+        return "".join(part.replace("$", "$$") if isinstance(part, str) else f"${{{part.key}}}" for part in value.parts)
+    return value.replace("$", "$$") if "$" in value else str(value)

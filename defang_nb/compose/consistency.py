@@ -1,0 +1,195 @@
+"""What must hold between the parts of a model: names that are used exist, nothing contradicts, nothing goes in circles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from defang_nb.compose.finish import section, services_of
+from defang_nb.compose.nodes import Map, Path, Seq, show
+from defang_nb.compose.problems import Problems, did_you_mean
+from defang_nb.model.source import Position
+
+_CONTAINER_NAME: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
+_ONCE: Final = ("group_add", "security_opt", "external_links", "volumes_from", "device_cgroup_rules")
+
+
+class Checker:
+    """Checks the `active` services of `model` (those that profiles leave on)."""
+
+    def __init__(self, model: Map, active: Mapping[str, Map], problems: Problems) -> None:
+        self.model = model
+        self.active = active
+        self.problems = problems
+
+    def check(self) -> None:
+        """Note everything that does not fit together."""
+        self._resources()
+        for name, service in self.active.items():
+            self._service(name, service)
+            self._references(name, service)
+            self._dependencies(name, service)
+        self._container_names()
+        self._cycles()
+
+    def _error(self, code: str, message: str, at: Position | None, path: Path, hint: str = "") -> None:
+        if not self.problems.is_broken(path):
+            self.problems.error(code, message, at, path, hint)
+
+    def _service(self, name: str, service: Map) -> None:
+        path: Path = ("services", name)
+        at = section(self.model, "services").key_at(name)
+        if not any(key in service for key in ("image", "build", "provider")) and not _managed(service):
+            self._error("no-image", f'service "{name}" has neither an image nor a build', at, path, "add `image:` or `build:`")
+        build = section(service, "build")
+        if "dockerfile" in build and "dockerfile_inline" in build:
+            self._exclusive(build, ("dockerfile", "dockerfile_inline"), (*path, "build"))
+        platforms = build.get("platforms")
+        if platforms and service.get("platform") and service["platform"] not in platforms:
+            message = f"build.platforms must include the service's platform {service['platform']}"
+            self._error("platform", message, build.value_at("platforms"), (*path, "build", "platforms"))
+        if "network_mode" in service and "networks" in service:
+            self._exclusive(service, ("network_mode", "networks"), path)
+        self._scale(name, service, path)
+        for key in _ONCE:
+            self._repeated(service, key, path)
+
+    def _scale(self, name: str, service: Map, path: Path) -> None:
+        replicas = section(service, "deploy").get("replicas")
+        scale = service.get("scale")
+        if scale is not None and replicas is not None and scale != replicas:
+            message = "`scale` and `deploy.replicas` differ"
+            self._error("exclusive-keys", message, service.key_at("scale"), (*path, "scale"), "keep one of them")
+        if "container_name" not in service:
+            return
+        if (scale or replicas or 1) > 1:
+            message = f'service "{name}" runs several times, so it can\'t have a container_name'
+            self._error("exclusive-keys", message, service.key_at("container_name"), (*path, "container_name"), "remove it")
+        if not re.fullmatch(_CONTAINER_NAME, service["container_name"]):
+            hint = "at least two of: letters, digits, dots, dashes and underscores, beginning with a letter or digit"
+            at = service.value_at("container_name")
+            self._error("wrong-value", "container_name is no container's name", at, (*path, "container_name"), hint)
+
+    def _exclusive(self, values: Map, keys: tuple[str, ...], path: Path) -> None:
+        message = f"{show(path)} has both {' and '.join(keys)}"
+        self._error("exclusive-keys", message, values.key_at(keys[-1]), (*path, keys[-1]), "keep one of them")
+
+    def _repeated(self, service: Map, key: str, path: Path) -> None:
+        items = service.get(key)
+        if not isinstance(items, Seq):
+            return
+        seen = set()
+        for index, (item, at) in enumerate(items.pairs()):
+            if item in seen:
+                self._error("repeated", f"{show((*path, key, index))} is given twice", at, (*path, key, index), "keep one")
+            seen.add(item)
+
+    def _references(self, name: str, service: Map) -> None:
+        for key, what in (("networks", "network"), ("models", "model")):
+            used = section(service, key)
+            for each in used:
+                if each != "default" or key != "networks":
+                    self._known(key, what, each, used.key_at(each), ("services", name, key, each))
+        for key, what in (("secrets", "secret"), ("configs", "config")):
+            for owner, path in (
+                (service, ("services", name, key)),
+                (section(service, "build"), ("services", name, "build", key)),
+            ):
+                for index, source, at in _sources(owner.get(key)):
+                    self._known(key, what, source, at, (*path, index))
+        for index, mount, at in _items(service.get("volumes")):
+            if mount.get("type") == "volume" and mount.get("source"):
+                self._known("volumes", "volume", mount["source"], at, ("services", name, "volumes", index))
+
+    def _known(self, key: str, what: str, name: str, at: Position | None, path: Path) -> None:
+        known = section(self.model, key)
+        if name in known or self.problems.is_broken((key, name)) or self.problems.is_broken((key,)):
+            return
+        hint = did_you_mean(name, known) or f"declare it at the top level: `{key}: {{{name}: …}}`"
+        if what == "volume" and "/" in name:
+            hint = f"for a folder write ./{name}"
+        self._error(f"unknown-{what}", f'service "{path[1]}" uses the {what} "{name}", which is not declared', at, path, hint)
+
+    def _dependencies(self, name: str, service: Map) -> None:
+        every = services_of(self.model)
+        depends = section(service, "depends_on")
+        for other, dependency in depends.items():
+            path: Path = ("services", name, "depends_on", other)
+            at = depends.key_at(other)
+            if isinstance(dependency, Map) and "condition" not in dependency:
+                hint = "add `condition: service_started`"
+                self._error("missing-key", f'{show(path)} needs "condition"', at, path, hint)
+            if other in self.active or self.problems.is_broken(("services", other)) or self.problems.is_broken(("services",)):
+                continue
+            if other not in every:
+                hint = did_you_mean(other, [each for each in every if each != name])
+                self._error("unknown-service", f'service "{name}" depends on "{other}", which does not exist', at, path, hint)
+            elif dependency.get("required", True):
+                profiles = ", ".join(every[other].get("profiles", ()))
+                hint = f"turn on one of its profiles ({profiles}), or set `required: false`"
+                self._error("inactive-service", f'service "{name}" depends on "{other}", which is not active', at, path, hint)
+
+    def _container_names(self) -> None:
+        owners: dict[str, str] = {}
+        for name, service in self.active.items():
+            container = service.get("container_name")
+            if isinstance(container, str) and owners.setdefault(container, name) != name:
+                message = f'container_name "{container}" is also that of service "{owners[container]}"'
+                path = ("services", name, "container_name")
+                self._error("repeated", message, service.value_at("container_name"), path, "give each its own, or none")
+
+    def _resources(self) -> None:
+        for key in ("secrets", "configs"):
+            ways = ("file", "environment", "content") if key == "configs" else ("file", "environment")
+            for name, resource in section(self.model, key).items():
+                given = tuple(way for way in ways if way in resource)
+                if resource.get("external") or "driver" in resource:
+                    continue
+                if len(given) > 1:
+                    self._exclusive(resource, given, (key, name))
+                elif not given:
+                    at = section(self.model, key).key_at(name)
+                    self._error("missing-key", f"{key}.{name} needs one of {', '.join(ways)}", at, (key, name))
+
+    def _cycles(self) -> None:
+        done: set[str] = set()
+        for start in self.active:
+            trail: dict[str, Iterator[str]] = {}
+            stack = [start] if start not in done else []
+            while stack:
+                name = stack[-1]
+                if name not in trail:
+                    trail[name] = iter(section(self.active[name], "depends_on"))
+                other = next(trail[name], None)
+                if other is None:
+                    done.add(stack.pop())
+                elif other in stack:
+                    self._cycle([*stack[stack.index(other) :], other])
+                elif other in self.active and other not in done:
+                    stack.append(other)
+
+    def _cycle(self, names: list[str]) -> None:
+        depends = section(self.active[names[-2]], "depends_on")
+        path = ("services", names[-2], "depends_on", names[-1])
+        hint = "one of them has to start without the others"
+        shown = " → ".join(names)
+        self._error(
+            "dependency-cycle", f"services depend on each other in a circle: {shown}", depends.key_at(names[-1]), path, hint
+        )
+
+
+def _managed(service: Map) -> bool:
+    return any(key.startswith("x-defang-") for key in service)
+
+
+def _items(items: object) -> Iterator[tuple[int, Map, Position]]:
+    for index, (item, at) in enumerate(items.pairs() if isinstance(items, Seq) else ()):
+        if isinstance(item, Map):
+            yield index, item, at
+
+
+def _sources(items: object) -> Iterator[tuple[int, str, Position]]:
+    for index, item, at in _items(items):
+        if isinstance(source := item.get("source"), str):
+            yield index, source, at

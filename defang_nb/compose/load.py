@@ -1,0 +1,203 @@
+"""Compose text → `Loaded`: the typed project, its canonical form, and what there is to say about it.
+
+The order of the stages is the reference's (compose-go). Every stage notes what it finds and goes on with what is sound, so
+that one load tells of all problems.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from defang_nb.compose import finish, typed, variables
+from defang_nb.compose.assemble import Assembler, Source, set_build_context
+from defang_nb.compose.canonical import canonical
+from defang_nb.compose.consistency import Checker
+from defang_nb.compose.discover import discover
+from defang_nb.compose.likely_secrets import warn_of_secrets
+from defang_nb.compose.names import project_name
+from defang_nb.compose.nodes import Map
+from defang_nb.compose.problems import Problems
+from defang_nb.compose.selection import active, drop_unused, select
+from defang_nb.compose.service_files import ServiceFiles
+from defang_nb.errors import ComposeError, NotFoundError
+from defang_nb.model.project import Project
+from defang_nb.model.source import Diagnostic
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """`canonical` is what `docker compose config` prints; `diagnostics` are the warnings."""
+
+    project: Project
+    canonical: dict[str, Any]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to load; see `load`."""
+
+    working_dir: Path
+    project_name: str | None
+    env_files: Sequence[Path]
+    profiles: Sequence[str]
+    services: Sequence[str]
+    environ: Mapping[str, str]
+    as_compose: bool
+    stack: str
+    provider: str
+    interpolate: bool
+    all_resources: bool
+
+
+def load(
+    sources: Sequence[Source | Path] | None,
+    *,
+    working_dir: Path,
+    project_name: str | None = None,
+    env_files: Sequence[Path] = (),
+    profiles: Sequence[str] = (),
+    services: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    as_compose: bool = False,
+    stack: str = "local",
+    provider: str = "local",
+    interpolate: bool = True,
+    all_resources: bool = False,
+) -> Loaded:
+    """Load a project from `sources` (None: the files that `discover` finds from `working_dir`, or COMPOSE_FILE names).
+
+    Relative paths start at `working_dir`, or at the discovered files' folder. Variables come from `.env`, `.env.<provider>`,
+    `.env.<stack>` and `env_files`, but not from the process (`environ`; only COMPOSE_… of it); an unset one in a service's
+    environment or build arguments is a `ConfigRef`, elsewhere an error. With `as_compose` all is as `docker compose` does it.
+    `all_resources` keeps networks, volumes, configs and secrets that no service uses.
+
+    Raises ComposeError with every problem found, NotFoundError when there is no Compose file.
+    """
+    given = os.environ if environ is None else environ
+    folder = working_dir.absolute()
+    paths = _from_environment(given, folder) if sources is None else None
+    if sources is None:
+        sources = paths = paths or list(discover(folder))
+        folder = paths[0].parent
+    options = Options(
+        folder, project_name, env_files, profiles, services, given, as_compose, stack, provider, interpolate, all_resources
+    )
+    with _no_collection():
+        return _Load(options).run(sources)
+
+
+class _Load:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.problems = Problems()
+        self.root = str(options.working_dir)
+
+    def run(self, sources: Sequence[Source | Path]) -> Loaded:
+        options, problems = self.options, self.problems
+        project, seen, model = self._assemble(sources)
+        set_build_context(model, self.root)
+        finish.resolve_environment(model, seen, problems, as_compose=options.as_compose)
+        finish.normalise(model, project)
+        wanted = options.services
+        on = active(model, [*options.profiles, *_profiles(seen)], wanted)
+        Checker(model, on, problems).check()
+        on = select(on, wanted, problems)
+        files = ServiceFiles(seen, problems, self.root, as_compose=options.as_compose)
+        for name, service in on.items():
+            files.resolve(name, service)
+            if not options.as_compose:
+                finish.to_config(service, name, problems)
+        every = finish.section(model, "services")
+        for name in [name for name in every if name not in on]:
+            del every[name]
+        problems.raise_errors()
+        return self._loaded(model, project, sources)
+
+    def _assemble(self, sources: Sequence[Source | Path]) -> tuple[str, dict[str, str], Map]:
+        """The project's name, the variables, and the model of all files."""
+        options, problems = self.options, self.problems
+        seen = self._variables()
+        home = options.environ.get("HOME") or str(Path.home())
+        assembler = Assembler(
+            problems,
+            seen,
+            self.root,
+            home,
+            self.root,
+            options.as_compose,
+            options.interpolate,
+            tuple(str(each.absolute()) for each in sources if isinstance(each, Path)),
+        )
+        documents = assembler.read([text for each in sources if (text := self._source(each)) is not None])
+        flat = [document for _, found in documents for document in found]
+        filler = assembler.filler if options.interpolate else None
+        name = project_name(options.project_name, seen, flat, self.root, problems, filler)
+        seen.setdefault("COMPOSE_PROJECT_NAME", name)
+        return name, seen, assembler.model(documents)
+
+    def _variables(self) -> dict[str, str]:
+        options = self.options
+        explicit = [str(options.working_dir / each) for each in options.env_files]
+        names = (
+            [".env"]
+            if options.as_compose
+            else list(dict.fromkeys((".env", f".env.{options.provider}", f".env.{options.stack}")))
+        )
+        conventional = [] if options.as_compose and explicit else [str(options.working_dir / name) for name in names]
+        return variables.of_project(
+            options.environ, explicit, conventional, self.problems, self.root, as_compose=options.as_compose
+        )
+
+    def _source(self, source: Source | Path) -> Source | None:
+        if isinstance(source, Source):
+            return source
+        file = str(source.absolute())
+        text = variables.read_text(file, self.problems, None, (), what="the Compose file")
+        return None if text is None else Source(variables.display(file, self.root), text)
+
+    def _loaded(self, model: Map, project: str, sources: Sequence[Source | Path]) -> Loaded:
+        options, problems = self.options, self.problems
+        if not options.as_compose:
+            warn_of_secrets(model, problems)
+        if not options.all_resources:
+            drop_unused(model)
+        files = tuple(each.name if isinstance(each, Source) else str(each.absolute()) for each in sources)
+        made = typed.project(model, project, self.root, files, problems)
+        problems.raise_errors()
+        for service in finish.services_of(model).values():
+            finish.set_dockerfile(service)
+        return Loaded(made, canonical(model, project, escape=options.interpolate), problems.warnings())
+
+
+def _from_environment(environ: Mapping[str, str], folder: Path) -> list[Path] | None:
+    named = environ.get("COMPOSE_FILE")
+    if not named:
+        return None
+    separator = environ.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
+    return [folder / name for name in named.split(separator) if name]
+
+
+def _profiles(seen: Mapping[str, str]) -> list[str]:
+    return [name for name in seen.get("COMPOSE_PROFILES", "").split(",") if name]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection while the many small values of a large file are made (it would take a third of the time)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+__all__ = ["ComposeError", "Loaded", "NotFoundError", "Source", "discover", "load"]

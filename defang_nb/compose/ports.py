@@ -1,0 +1,113 @@
+"""Ports: `8080:80`, `127.0.0.1:8080:80/udp`, ranges, and the long form. Source: Compose specification, "ports"."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+from defang_nb.compose.kinds import DROP, Context, Int, Kind, Scalar, Str, Struct, fields_of, wrong_type
+from defang_nb.compose.nodes import Map, Node, Path, Seq, show
+from defang_nb.model.source import Position
+
+_PROTOCOLS: Final = ("tcp", "udp", "sctp")
+_HINT: Final = 'write "8080:80" (published:target), "80", or a mapping with `target`'
+_LONG: Final = Struct(
+    {
+        "name": Str(),
+        "mode": Str(),
+        "host_ip": Str(),
+        "target": Int(1, 65535, allows="a port (1 to 65535)"),
+        "published": Scalar((str, int), allows="a port or range"),
+        "protocol": Str(),
+        "app_protocol": Str(),
+    },
+    required=("target",),
+)
+
+
+class PortError(ValueError):
+    """The short form can't be read."""
+
+
+class Ports(Kind):
+    """A list of ports in any form; canonical: the long form, one for each container port."""
+
+    allows = "a list of ports"
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        if not isinstance(value, Seq):
+            return wrong_type(self.allows, value, at, path, ctx)
+        made = Seq(value.at)
+        for index, (item, item_at) in enumerate(value.pairs()):
+            here = (*path, index)
+            if isinstance(item, Map):
+                if self._long(item, item_at, here, ctx):
+                    made.add(item, item_at)
+            elif isinstance(item, (str, int)) and not isinstance(item, bool):
+                try:
+                    for port in parse(str(item)):
+                        made.add(fields_of(Map(item_at), item_at, **port), item_at)
+                except PortError as problem:
+                    ctx.refuse("wrong-port", f"{show(here)}: {problem}", item_at, here, _HINT)
+            else:
+                wrong_type("a port such as 80 or 8080:80, or a mapping", item, item_at, here, ctx)
+        return made
+
+    def _long(self, item: Map, at: Position, path: Path, ctx: Context) -> bool:
+        if _LONG.read(item, at, path, ctx) is DROP or "target" not in item:
+            return False
+        host = item.get("host_ip")
+        if host and not _is_address(host):
+            ctx.refuse("wrong-port", f"{show(path)}: {host!r} is no IP address", item.value_at("host_ip"), path)
+            return False
+        defaults = {key: value for key, value in (("mode", "ingress"), ("protocol", "tcp")) if key not in item}
+        fields_of(item, at, **defaults)
+        return True
+
+
+def parse(text: str) -> list[dict[str, Node]]:
+    """The short form's ports. Raises PortError."""
+    head, slash, protocol = text.partition("/")
+    protocol = protocol.lower() if slash else "tcp"
+    if protocol not in _PROTOCOLS:
+        raise PortError(f"the protocol must be one of {', '.join(_PROTOCOLS)}")
+    *hosts, container = head.rsplit(":", 2)
+    published = hosts[-1] if hosts else ""
+    address = hosts[0].strip("[]") if len(hosts) == 2 else ""
+    if not container:
+        raise PortError("no port is given")
+    if address and not _is_address(address):
+        raise PortError(f"{address!r} is no IP address")
+    first, last = _range(container, "container")
+    common: dict[str, Node] = {"mode": "ingress", **({"host_ip": address} if address else {})}
+    if not published:
+        return [{**common, "target": port, "protocol": protocol} for port in range(first, last + 1)]
+    low, high = _range(published, "published")
+    if first == last:
+        shown = str(low) if low == high else f"{low}-{high}"
+        return [{**common, "target": first, "published": shown, "protocol": protocol}]
+    if high - low != last - first:
+        raise PortError(f"the ranges {published} and {container} differ in length")
+    return [
+        {**common, "target": first + step, "published": str(low + step), "protocol": protocol}
+        for step in range(last - first + 1)
+    ]
+
+
+def _range(text: str, what: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if not match:
+        raise PortError(f"{text!r} is no {what} port")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last > 65535 or last < first:
+        raise PortError(f"{text} is out of range (0 to 65535, the smaller first)")
+    return first, last
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,106 @@
+"""What is wrong with a Compose file: every finding is collected, placed and quoted, and only then raised."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from defang_nb.compose.nodes import Path, show
+from defang_nb.errors import ComposeError
+from defang_nb.model.source import Diagnostic, Position, Severity
+
+MASK = "••••••"
+
+
+class Problems:
+    """The findings of one load. `texts` are the lines of every source that was read, for the excerpts."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, list[str]] = {}
+        self.found: list[Diagnostic] = []
+        self.broken: set[Path] = set()
+        self._seen: set[tuple[object, ...]] = set()
+
+    def add_text(self, file: str, text: str) -> None:
+        self.texts[file] = text.splitlines()
+
+    def error(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "") -> None:
+        """Note an error at `path`; whatever stands there is not judged further."""
+        self.broken.add(path)
+        self._add(Severity.ERROR, code, message, at, path, hint)
+
+    def warn(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "", secret: str = "") -> None:
+        """Note a warning; `secret` is masked in the excerpt."""
+        self._add(Severity.WARNING, code, message, at, path, hint, secret)
+
+    def is_broken(self, path: Path) -> bool:
+        """Whether `path`, or a part of it, was found wrong (so that what follows from it is not said again)."""
+        return any(each[: len(path)] == path for each in self.broken)
+
+    def raise_errors(self) -> None:
+        """Raises ComposeError with all findings, if one of them is an error."""
+        errors = [each for each in self.sorted() if each.severity is Severity.ERROR]
+        if not errors:
+            return
+        first = errors[0]
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        file = next(iter(self.texts), "")
+        place = f"{first.position}: " if first.position else f"{file}: " if file else ""
+        raise ComposeError(f"{place}{first.message}{more}", hint="", diagnostics=self.sorted())
+
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return tuple(each for each in self.sorted() if each.severity is not Severity.ERROR)
+
+    def sorted(self) -> tuple[Diagnostic, ...]:
+        """Findings in the order of the text, file by file; those without a place come first."""
+        files = {name: index for index, name in enumerate(self.texts)}
+
+        def order(each: Diagnostic) -> tuple[int, int, int]:
+            at = each.position
+            return (files.get(at.file, len(files)), at.line, at.column) if at else (-1, 0, 0)
+
+        return tuple(sorted(self.found, key=order))
+
+    def _add(
+        self, severity: Severity, code: str, message: str, at: Position | None, path: Path, hint: str, secret: str = ""
+    ) -> None:
+        key = (code, message, at)
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        excerpt = self._line(at)
+        if secret and at:
+            excerpt = _masked(excerpt, at.column - 1, secret)
+        service = str(path[1]) if len(path) > 1 and path[0] == "services" else ""
+        self.found.append(
+            Diagnostic(
+                severity=severity,
+                code=code,
+                message=message,
+                hint=hint,
+                position=at,
+                path=show(path),
+                service=service,
+                excerpt=excerpt,
+            )
+        )
+
+    def _line(self, at: Position | None) -> str:
+        lines = self.texts.get(at.file, []) if at else []
+        return lines[at.line - 1] if at and 0 < at.line <= len(lines) else ""
+
+
+def _masked(line: str, start: int, secret: str) -> str:
+    """`line` without `secret`; when it isn't there as it is (escapes, several lines), without all that follows the key."""
+    if secret in line:
+        return line.replace(secret, MASK)
+    key = re.match(r"""["']?[\w.-]+["']?\s*[:=]\s*""", line[start:])
+    return line[: start + (key.end() if key else 0)] + MASK
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint such as `did you mean "image"?`; empty when nothing known is near."""
+    folded = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    return f'did you mean "{folded[near[0]]}"?' if near else ""

@@ -1,0 +1,60 @@
+"""Which services take part: profiles turn them on, names pick them (with what they depend on), and the rest goes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from defang_nb.compose.finish import section, services_of
+from defang_nb.compose.nodes import Map
+from defang_nb.compose.problems import Problems, did_you_mean
+
+
+def active(model: Map, profiles: Collection[str], wanted: Sequence[str]) -> dict[str, Map]:
+    """The services that `profiles` turn on; those `wanted` by name bring their own profiles along."""
+    services = services_of(model)
+    on = set(profiles)
+    for name in wanted:
+        on.update(services[name].get("profiles", ()) if name in services else ())
+    every = "*" in on
+    return {
+        name: service
+        for name, service in services.items()
+        if every or not service.get("profiles") or on.intersection(service["profiles"])
+    }
+
+
+def select(services: Mapping[str, Map], wanted: Sequence[str], problems: Problems) -> dict[str, Map]:
+    """Those `wanted` and all that they depend on, in the file's order; everything when nothing is asked for."""
+    if not wanted:
+        return dict(services)
+    keep: set[str] = set()
+    open_ = list(wanted)
+    while open_:
+        name = open_.pop()
+        if name not in services:
+            if name in wanted and not problems.is_broken(("services", name)):
+                problems.error("unknown-service", f'there is no service "{name}"', None, (), did_you_mean(name, services))
+            continue
+        if name not in keep:
+            keep.add(name)
+            open_ += section(services[name], "depends_on")
+    return {name: service for name, service in services.items() if name in keep}
+
+
+def drop_unused(model: Map) -> None:
+    """Take away networks, volumes, secrets, configs and models that no service uses."""
+    used: dict[str, set[str]] = {key: set() for key in ("networks", "volumes", "secrets", "configs", "models")}
+    for service in services_of(model).values():
+        for key in ("networks", "models"):
+            used[key].update(section(service, key))
+        used["volumes"].update(mount["source"] for mount in service.get("volumes", ()) if mount.get("source"))
+        for key in ("secrets", "configs"):
+            for owner in (service, section(service, "build")):
+                used[key].update(each["source"] for each in owner.get(key, ()) if "source" in each)
+        used["configs"].update(filter(None, [section(service, "credential_spec").get("config")]))
+    for key, names in used.items():
+        resources = section(model, key)
+        for name in [name for name in resources if name not in names]:
+            del resources[name]
+        if not resources:
+            model.pop(key, None)

@@ -1,0 +1,371 @@
+"""The table of everything that may stand in a Compose file.
+
+Source: compose-spec's schema (2025), with the newer `jobs`, `pre_start` and `umask`. `x-…` keys are allowed everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from defang_nb.compose.kinds import (
+    Bool,
+    Command,
+    Context,
+    Duration,
+    Int,
+    KeyValues,
+    Kind,
+    ListOf,
+    MapOf,
+    Nullable,
+    Number,
+    Scalar,
+    Size,
+    Str,
+    Struct,
+    wrong_type,
+)
+from defang_nb.compose.mounts import Device, EnvFile, ExtraHosts, FilePath, FileRef, Ulimit, Volumes
+from defang_nb.compose.nodes import Map, Node, Path, Seq, show
+from defang_nb.compose.ports import Ports
+from defang_nb.compose.relations import BuildSpec, Extends, Names, depends_on
+from defang_nb.model.source import Position
+
+_STR: Final = Str()
+_BOOL: Final = Bool()
+_INT: Final = Int()
+_SIZE: Final = Size()
+_DURATION: Final = Duration()
+_STRINGS: Final = ListOf(_STR)
+_STRING_OR_LIST: Final = ListOf(_STR, single=True)
+_TEXTS: Final = ListOf(Scalar())
+_LABELS: Final = KeyValues("")
+_ENVIRONMENT: Final = KeyValues(None)
+_ULIMITS: Final = MapOf(Ulimit())
+_OPTIONS: Final = MapOf(Scalar())
+_OPTIONS_OR_NULL: Final = MapOf(Scalar((str, int, float, type(None)), "", "a string, number or empty"))
+
+
+class _Test(Kind):
+    """A health check's test: one string for the shell, or a list that begins with CMD, CMD-SHELL or NONE."""
+
+    allows = "a string, or a list that begins with CMD, CMD-SHELL or NONE"
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        if isinstance(value, str) and at:
+            return Seq.of(at, ["CMD-SHELL", value])
+        if not isinstance(value, Seq):
+            return wrong_type(self.allows, value, at, path, ctx)
+        read = _STRINGS.read(value, at, path, ctx)
+        if isinstance(read, Seq) and read and read[0] not in ("CMD", "CMD-SHELL", "NONE"):
+            hint = f"write [CMD, {read[0]}, …], or all in one string"
+            return ctx.refuse("wrong-value", f"{show(path)} must begin with CMD, CMD-SHELL or NONE", at, path, hint)
+        return read
+
+
+class _Gpus(Kind):
+    """`all`, or a list of devices."""
+
+    allows = "`all`, or a list of devices"
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        if value == "all" and at:
+            all_of_them = Map(at)
+            all_of_them["count"] = -1
+            return Seq.of(at, [all_of_them])
+        return ListOf(_GpuDevice(())).read(value, at, path, ctx)
+
+
+class _GpuDevice(Kind):
+    """A device reservation; without a number or ids it means all."""
+
+    allows = "a mapping"
+
+    def __init__(self, required: tuple[str, ...]) -> None:
+        self.struct = Struct(
+            {
+                "capabilities": _STRINGS,
+                "count": Int(words={"all": -1}),
+                "device_ids": _STRINGS,
+                "driver": _STR,
+                "options": _LABELS,
+            },
+            required=required,
+        )
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        read = self.struct.read(value, at, path, ctx)
+        if isinstance(read, Map):
+            if "count" in read and "device_ids" in read:
+                message = f"{show(path)} has both count and device_ids"
+                return ctx.refuse("exclusive-keys", message, read.key_at("device_ids"), path, "keep one of them")
+            if "count" not in read and "device_ids" not in read:
+                read["count"] = -1
+        return read
+
+
+class _Options(Kind):
+    """A provider's option: one value or several; canonical: a list of texts."""
+
+    allows = "a string, number or boolean, or a list of them"
+    _list = ListOf(Scalar((str, int, float, bool), None, "a string, number or boolean"), single=True)
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        return self._list.read(value, at, path, ctx)
+
+
+class _SshKeys(Kind):
+    """`default`, `id=path`, or a mapping; canonical: a list of `id=path`."""
+
+    allows = KeyValues().allows
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        read = KeyValues(None).read(value, at, path, ctx)
+        if not isinstance(read, Map):
+            return read
+        made = Seq(read.at)
+        for key, place in read.items():
+            made.add(key if place is None else f"{key}={place}", read.keys_at[key])
+        return made
+
+
+class _Blkio(Kind):
+    """A limit for one device; canonical with the capital letters that the reference prints."""
+
+    allows = "a mapping"
+
+    def __init__(self, name: str, kind: Kind) -> None:
+        self.struct = Struct({"path": _STR, name: kind})
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        read = self.struct.read(value, at, path, ctx)
+        if not isinstance(read, Map):
+            return read
+        made = Map(read.at)
+        for key in read:
+            made.put(key.capitalize(), read[key], read, key)
+        return made
+
+
+_RATE: Final = ListOf(_Blkio("rate", _SIZE))
+_HOOKS: Final = ListOf(
+    Struct(
+        {"command": Command(), "user": _STR, "privileged": _BOOL, "working_dir": _STR, "environment": _ENVIRONMENT},
+        required=("command",),
+    )
+)
+_UPDATE: Final = Struct(
+    {
+        "parallelism": _INT,
+        "delay": _DURATION,
+        "failure_action": _STR,
+        "monitor": _DURATION,
+        "max_failure_ratio": Number(),
+        "order": Str(("start-first", "stop-first")),
+    }
+)
+_BUILD: Final = BuildSpec(
+    {
+        "context": _STR,
+        "dockerfile": _STR,
+        "dockerfile_inline": _STR,
+        "entitlements": _STRINGS,
+        "args": _ENVIRONMENT,
+        "ssh": _SshKeys(),
+        "labels": _LABELS,
+        "cache_from": _STRINGS,
+        "cache_to": _STRINGS,
+        "no_cache": _BOOL,
+        "additional_contexts": KeyValues(None),
+        "network": _STR,
+        "provenance": Scalar((str, bool)),
+        "sbom": Scalar((str, bool)),
+        "pull": _BOOL,
+        "target": _STR,
+        "shm_size": _SIZE,
+        "extra_hosts": ExtraHosts(),
+        "isolation": _STR,
+        "privileged": _BOOL,
+        "secrets": ListOf(FileRef()),
+        "tags": _STRINGS,
+        "ulimits": _ULIMITS,
+        "platforms": _STRINGS,
+    }
+)
+_DEPLOY: Final = Struct(
+    {
+        "mode": _STR,
+        "endpoint_mode": _STR,
+        "replicas": Int(0),
+        "labels": _LABELS,
+        "rollback_config": _UPDATE,
+        "update_config": _UPDATE,
+        "resources": Struct(
+            {
+                "limits": Struct({"cpus": Number(), "memory": Size(numbers=False), "pids": _INT}),
+                "reservations": Struct(
+                    {
+                        "cpus": Number(),
+                        "memory": Size(numbers=False),
+                        "generic_resources": ListOf(
+                            Struct({"discrete_resource_spec": Struct({"kind": _STR, "value": Number()})})
+                        ),
+                        "devices": ListOf(_GpuDevice(("capabilities",))),
+                    }
+                ),
+            }
+        ),
+        "restart_policy": Struct({"condition": _STR, "delay": _DURATION, "max_attempts": _INT, "window": _DURATION}),
+        "placement": Struct(
+            {
+                "constraints": _STRINGS,
+                "preferences": ListOf(Struct({"spread": _STR})),
+                "max_replicas_per_node": _INT,
+            }
+        ),
+    }
+)
+_WATCH: Final = Struct(
+    {
+        "ignore": _STRING_OR_LIST,
+        "include": _STRING_OR_LIST,
+        "path": FilePath(),
+        "action": Str(("rebuild", "sync", "restart", "sync+restart", "sync+exec")),
+        "target": _STR,
+        "exec": _HOOKS.item,
+        "initial_sync": _BOOL,
+    },
+    required=("path", "action"),
+)
+_NETWORK_OF_SERVICE: Final = Struct(
+    {
+        "aliases": _STRINGS,
+        "interface_name": _STR,
+        "ipv4_address": _STR,
+        "ipv6_address": _STR,
+        "link_local_ips": _STRINGS,
+        "mac_address": _STR,
+        "driver_opts": _OPTIONS,
+        "priority": Number(),
+        "gw_priority": Number(),
+    }
+)
+_PULL: Final = "always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+"
+
+SERVICE: Final = Struct(
+    {
+        "annotations": _LABELS,
+        "attach": _BOOL,
+        "build": _BUILD,
+        "blkio_config": Struct(
+            {
+                "device_read_bps": _RATE,
+                "device_read_iops": _RATE,
+                "device_write_bps": _RATE,
+                "device_write_iops": _RATE,
+                "weight": _INT,
+                "weight_device": ListOf(_Blkio("weight", _INT)),
+            }
+        ),
+        "cap_add": _STRINGS,
+        "cap_drop": _STRINGS,
+        "cgroup": Str(("host", "private")),
+        "cgroup_parent": _STR,
+        "command": Command(),
+        "configs": ListOf(FileRef()),
+        "container_name": _STR,
+        "cpu_count": Int(0),
+        "cpu_percent": Number(),
+        "cpu_shares": _INT,
+        "cpu_quota": _INT,
+        "cpu_period": _INT,
+        "cpu_rt_period": _INT,
+        "cpu_rt_runtime": _INT,
+        "cpus": Number(),
+        "cpuset": _STR,
+        "credential_spec": Struct({"config": _STR, "file": _STR, "registry": _STR}),
+        "depends_on": depends_on(),
+        "deploy": Nullable(_DEPLOY),
+        "develop": Nullable(Struct({"watch": ListOf(_WATCH)})),
+        "device_cgroup_rules": _STRINGS,
+        "devices": ListOf(Device()),
+        "dns": _STRING_OR_LIST,
+        "dns_opt": _STRINGS,
+        "dns_search": _STRING_OR_LIST,
+        "domainname": _STR,
+        "entrypoint": Command(),
+        "env_file": ListOf(EnvFile(), single=True),
+        "environment": _ENVIRONMENT,
+        "expose": _TEXTS,
+        "extends": Extends(),
+        "external_links": _STRINGS,
+        "extra_hosts": ExtraHosts(),
+        "gpus": _Gpus(),
+        "group_add": _TEXTS,
+        "healthcheck": Struct(
+            {
+                "disable": _BOOL,
+                "interval": _DURATION,
+                "retries": _INT,
+                "test": _Test(),
+                "timeout": _DURATION,
+                "start_period": _DURATION,
+                "start_interval": _DURATION,
+            }
+        ),
+        "hostname": _STR,
+        "image": _STR,
+        "init": _BOOL,
+        "ipc": _STR,
+        "isolation": _STR,
+        "label_file": ListOf(FilePath(), single=True),
+        "labels": _LABELS,
+        "links": _STRINGS,
+        "logging": Struct({"driver": _STR, "options": _OPTIONS_OR_NULL}),
+        "mac_address": _STR,
+        "mem_limit": _SIZE,
+        "mem_reservation": _SIZE,
+        "mem_swappiness": _INT,
+        "memswap_limit": _SIZE,
+        "models": Names(Nullable(Struct({"endpoint_var": _STR, "model_var": _STR})), None),
+        "network_mode": _STR,
+        "networks": Names(Nullable(_NETWORK_OF_SERVICE), None),
+        "oom_kill_disable": _BOOL,
+        "oom_score_adj": Int(-1000, 1000),
+        "pid": Nullable(_STR),
+        "pids_limit": _INT,
+        "platform": _STR,
+        "ports": Ports(),
+        "post_start": _HOOKS,
+        "pre_start": _HOOKS,
+        "pre_stop": _HOOKS,
+        "privileged": _BOOL,
+        "profiles": _STRINGS,
+        "provider": Struct({"type": _STR, "options": MapOf(_Options())}, required=("type",)),
+        "pull_policy": Str(pattern=_PULL),
+        "pull_refresh_after": _STR,
+        "read_only": _BOOL,
+        "restart": _STR,
+        "runtime": _STR,
+        "scale": Int(0),
+        "secrets": ListOf(FileRef("/run/secrets")),
+        "security_opt": _STRINGS,
+        "shm_size": _SIZE,
+        "stdin_open": _BOOL,
+        "stop_grace_period": _DURATION,
+        "stop_signal": _STR,
+        "storage_opt": _OPTIONS,
+        "sysctls": _LABELS,
+        "tmpfs": _STRING_OR_LIST,
+        "tty": _BOOL,
+        "ulimits": _ULIMITS,
+        "umask": Scalar(),
+        "use_api_socket": _BOOL,
+        "user": _STR,
+        "userns_mode": _STR,
+        "uts": _STR,
+        "volumes": Volumes(),
+        "volumes_from": _STRINGS,
+        "working_dir": _STR,
+    }
+)

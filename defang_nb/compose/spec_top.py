@@ -1,0 +1,71 @@
+"""The top level of a Compose file, and the resources that stand there."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from defang_nb.compose.kinds import Any_, Bool, Int, KeyValues, ListOf, MapOf, Scalar, Str, Struct
+from defang_nb.compose.relations import NAME, External, Resource
+from defang_nb.compose.spec import SERVICE
+
+_STR: Final = Str()
+_BOOL: Final = Bool()
+_OPTIONS: Final = MapOf(Scalar())
+_IPAM: Final = Struct(
+    {
+        "driver": _STR,
+        "config": ListOf(Struct({"subnet": _STR, "ip_range": _STR, "gateway": _STR, "aux_addresses": MapOf(_STR)})),
+        "options": MapOf(_STR),
+    }
+)
+_NETWORK: Final = Resource(
+    {
+        "name": _STR,
+        "driver": _STR,
+        "driver_opts": _OPTIONS,
+        "ipam": _IPAM,
+        "external": External(),
+        "internal": _BOOL,
+        "enable_ipv4": _BOOL,
+        "enable_ipv6": _BOOL,
+        "attachable": _BOOL,
+        "labels": KeyValues(""),
+    },
+    nullable=True,
+)
+_VOLUME: Final = Resource(
+    {"name": _STR, "driver": _STR, "driver_opts": _OPTIONS, "external": External(), "labels": KeyValues("")},
+    nullable=True,
+)
+_FILE = {
+    "name": _STR,
+    "environment": _STR,
+    "file": _STR,
+    "external": External(),
+    "labels": KeyValues(""),
+    "template_driver": _STR,
+}
+_SECRET: Final = Resource({**_FILE, "driver": _STR, "driver_opts": _OPTIONS}, nullable=False)
+_CONFIG: Final = Resource({**_FILE, "content": _STR}, nullable=False)
+_MODEL: Final = Struct(
+    {"name": _STR, "model": _STR, "context_size": Int(), "runtime_flags": ListOf(_STR)},
+    required=("model",),
+)
+
+FILE: Final = Struct(
+    {
+        "version": _STR,
+        "name": _STR,
+        "include": Any_(),
+        "services": MapOf(SERVICE, NAME, "service name"),
+        "networks": MapOf(_NETWORK, NAME, "network name"),
+        "volumes": MapOf(_VOLUME, NAME, "volume name"),
+        "secrets": MapOf(_SECRET, NAME, "secret name"),
+        "configs": MapOf(_CONFIG, NAME, "config name"),
+        "models": MapOf(_MODEL, NAME, "model name"),
+        "jobs": MapOf(Any_(), NAME, "job name"),
+    }
+)
+"""A whole file. `include` is read on its own, before anything else."""
+
+RESOURCES: Final = ("services", "networks", "volumes", "secrets", "configs", "models")

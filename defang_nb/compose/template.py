@@ -1,0 +1,128 @@
+"""`$NAME`, `${NAME}`, `${NAME:-default}` and their like: one string at a time.
+
+Source: the Compose specification, "Interpolation", as the reference does it: the operator that comes first wins, defaults are
+templates again, what a variable holds is not; `$$` is a `$`; `$1` and a `$` at the end stand for themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from defang_nb.compose.nodes import Symbolic
+from defang_nb.model.value import ConfigRef, Text
+
+CONFIG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPERATOR = re.compile(r":?[-?+]")
+_MAX_NESTING = 50
+
+
+class TemplateError(Exception):
+    """The template can't be filled in: `code` says how, `name` which variable it is about."""
+
+    def __init__(self, code: str, message: str, name: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.name = name
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Filler:
+    """How variables are filled in. `missing(name)` says what stands for one that is not set: text, or a ConfigRef."""
+
+    lookup: Callable[[str], str | None]
+    missing: Callable[[str], str | ConfigRef]
+
+    def fill(self, template: str) -> str:
+        """The text with its variables put in; a `Symbolic` when some are known only later. Raises TemplateError."""
+        if "$" not in template:
+            return template
+        parts = _join(self._parts(template, 0))
+        if all(isinstance(part, str) for part in parts):
+            return "".join(part for part in parts if isinstance(part, str))
+        return Symbolic(parts)
+
+    def _parts(self, template: str, depth: int) -> list[str | ConfigRef]:
+        if depth > _MAX_NESTING:
+            raise TemplateError("interpolation-syntax", "variables are nested too deep")
+        parts: list[str | ConfigRef] = []
+        index = 0
+        while (dollar := template.find("$", index)) >= 0:
+            parts.append(template[index:dollar])
+            after = dollar + 1
+            if template.startswith("$", after):
+                parts.append("$")
+                index = after + 1
+            elif template.startswith("{", after):
+                end = _closing_brace(template, after)
+                if end < 0:
+                    raise _syntax(template[dollar:], "the `}` is missing")
+                parts += self._braced(template[after + 1 : end], template[dollar : end + 1], depth)
+                index = end + 1
+            elif match := _NAME.match(template, after):
+                parts.append(self._plain(match[0]))
+                index = match.end()
+            else:
+                parts.append("$")
+                index = after
+        parts.append(template[index:])
+        return parts
+
+    def _plain(self, name: str) -> str | ConfigRef:
+        value = self.lookup(name)
+        return self.missing(name) if value is None else value
+
+    def _braced(self, inside: str, whole: str, depth: int) -> list[str | ConfigRef]:
+        match = _NAME.match(inside)
+        if not match:
+            raise _syntax(whole, "a variable's name has letters, digits and _, and begins with no digit")
+        name, rest = match[0], inside[match.end() :]
+        if not rest:
+            return [self._plain(name)]
+        operator = _OPERATOR.match(rest)
+        if not operator:
+            raise _syntax(whole, f'after "{name}" comes one of :- - :? ? :+ +')
+        word = rest[operator.end() :]
+        value = self.lookup(name)
+        usable = value is not None and (value != "" or not operator[0].startswith(":"))
+        match operator[0][-1]:
+            case "+":
+                return self._parts(word, depth + 1) if usable else [""]
+            case "-":
+                return [value or ""] if usable else self._parts(word, depth + 1)
+        if usable:
+            return [value or ""]
+        said = "".join(part if isinstance(part, str) else f"${{{part.key}}}" for part in self._parts(word, depth + 1))
+        message = f"required variable {name} is missing a value" + (f": {said}" if said else "")
+        raise TemplateError("variable-required", message, name)
+
+
+def _closing_brace(text: str, start: int) -> int:
+    """Where the brace at `start` is closed; -1: nowhere."""
+    depth = 0
+    for index in range(start, len(text)):
+        if text[index] == "{":
+            depth += 1
+        elif text[index] == "}":
+            depth -= 1
+            if depth == 0:
+                return index
+    return -1
+
+
+def _syntax(part: str, why: str) -> TemplateError:
+    hint = f"{why}; a `$` that is meant as it is, is written `$$`"
+    return TemplateError("interpolation-syntax", f"invalid interpolation {part!r}", hint=hint)
+
+
+def _join(parts: list[str | ConfigRef]) -> Text:
+    joined: list[str | ConfigRef] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part != "":
+            joined.append(part)
+    return tuple(joined)

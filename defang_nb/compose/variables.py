@@ -1,0 +1,108 @@
+"""The variables that templates may use, and reading the files that hold them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path as FilePath
+
+from defang_nb.compose import dotenv
+from defang_nb.compose.nodes import Path
+from defang_nb.compose.problems import MASK, Problems
+from defang_nb.model.source import Position
+from defang_nb.model.value import ConfigRef
+
+
+def display(file: str, root: str) -> str:
+    """`file` as people know it: relative to the project's folder when it is in there."""
+    path = FilePath(file)
+    return str(path.relative_to(root)) if path.is_relative_to(root) else file
+
+
+def read_text(file: str, problems: Problems, at: Position | None, path: Path, *, what: str) -> str | None:
+    """The text of `file`; None when it can't be read (which is noted at the place that names it)."""
+    try:
+        return FilePath(file).read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        problems.error("file-missing", f"{what} is not there: {file}", at, path, hint="is the path right?")
+    except UnicodeDecodeError:
+        problems.error("file-unreadable", f"{file} is not a text in UTF-8", at, path)
+    except OSError as problem:
+        problems.error("file-unreadable", f"{file} can't be read: {problem.strerror}", at, path)
+    return None
+
+
+def of_project(
+    environ: Mapping[str, str],
+    given: Sequence[str],
+    conventional: Sequence[str],
+    problems: Problems,
+    root: str,
+    *,
+    as_compose: bool,
+) -> dict[str, str]:
+    """What templates of the project see: env files, the later over the earlier, and the environment over all.
+
+    `given` files have to be there; `conventional` ones may be. Unless `as_compose`, only COMPOSE_… is seen of `environ`.
+    """
+    seen = {key: value for key, value in environ.items() if as_compose or key.startswith("COMPOSE_")}
+    files = [file for file in conventional if FilePath(file).is_file()] + list(given)
+    return load_files(seen, files, problems, None, (), root)
+
+
+def of_included(
+    outer: Mapping[str, str],
+    folder: str,
+    env_files: Sequence[str],
+    problems: Problems,
+    at: Position | None,
+    path: Path,
+    root: str,
+    as_compose: bool,
+) -> dict[str, str]:
+    """What an included file sees: its own env files (by default its folder's `.env`) under everything outside."""
+    own = FilePath(folder, ".env")
+    files = list(env_files) or ([str(own)] if own.is_file() else [])
+    return load_files(outer, files, problems, at, path, root)
+
+
+def load_files(
+    seen: Mapping[str, str], files: Sequence[str], problems: Problems, at: Position | None, path: Path, root: str
+) -> dict[str, str]:
+    """The variables of `files` under those already `seen`."""
+    found: dict[str, str] = {}
+
+    def lookup(name: str) -> str | None:
+        return seen[name] if name in seen else found.get(name)
+
+    for file in files:
+        found.update(parse_file(file, lookup, lambda name: "", problems, at, path, root) or {})
+    return {**found, **seen}
+
+
+def parse_file(
+    file: str,
+    lookup: Callable[[str], str | None],
+    missing: Callable[[str], str | ConfigRef],
+    problems: Problems,
+    at: Position | None,
+    path: Path,
+    root: str,
+    *,
+    raw: bool = False,
+) -> dict[str, str] | None:
+    """The variables of one env file; None when it can't be read, which is noted (at its own line, when that is why)."""
+    text = read_text(file, problems, at, path, what="the env file")
+    if text is None:
+        return None
+    try:
+        return dotenv.parse(text, lookup, missing, raw=raw)
+    except dotenv.DotenvError as problem:
+        name = display(file, root)
+        problems.add_text(name, re.sub(r"(?m)(?<=[=:]).+$", MASK, text))  # values in env files may be secret
+        problems.error("env-file-syntax", f"{problem} in {name}", Position(name, problem.line), path, hint="write KEY=value")
+    return None
+
+
+def exists(file: str) -> bool:
+    return FilePath(file).exists()
