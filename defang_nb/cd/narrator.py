@@ -77,11 +77,17 @@ class Narrator:
                 self._change(main, ServiceState.DEPLOYMENT_PENDING, "starting")
         elif main := self._main(urn):
             self._change(main, ServiceState.DEPLOYMENT_PENDING, "stopping")
-        self._waiting.discard(urn)
-        if not self._waiting and self._plan.mutations:
-            self._tell(StageChanged(stage=Stage.SETTLING))
+        self._all_begun(urn)
+
+    def _all_begun(self, urn: str) -> None:
+        """Once no step is left to begin, all that remains is to wait."""
+        if self._waiting:
+            self._waiting.discard(urn)
+            if not self._waiting:
+                self._tell(StageChanged(stage=Stage.SETTLING))
 
     def _ended(self, it: StepFinished) -> None:
+        self._all_begun(it.urn)
         failed = it.status in (StepStatus.FAILED, StepStatus.ROLLED_BACK)
         for service in self._built_for(it.urn) if it.action is not Action.DELETE else ():
             if failed:
@@ -99,7 +105,9 @@ class Narrator:
                 self._change(main, ServiceState.DEPLOYMENT_COMPLETED, it.message or self._how(it.urn))
                 self._tell_endpoints(it.urn)
             case StepStatus.SKIPPED:
-                if self._states.get(main) is not ServiceState.BUILD_FAILED:
+                if it.message == "cancelled":
+                    self._change(main, ServiceState.NOT_SPECIFIED, "cancelled")
+                elif self._states.get(main) is not ServiceState.BUILD_FAILED:
                     self._change(main, ServiceState.DEPLOYMENT_FAILED, it.message or "not begun")
             case _ if failed:
                 self._change(main, ServiceState.DEPLOYMENT_FAILED, it.message)

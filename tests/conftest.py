@@ -1,0 +1,55 @@
+"""What every integration test stands on: a local stack in a folder of its own, of which nothing is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from defang_nb.model.stack import LOCAL
+from defang_nb.providers.local.paths import StackPaths
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A `DEFANG_NB_HOME` of its own, whose cd ends soon when idle. What still runs for it afterwards is ended."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("DEFANG_NB_HOME", str(folder))
+    monkeypatch.setenv("DEFANG_CD_IDLE", "2")
+    sockets = StackPaths.of(LOCAL.name).sockets
+    try:
+        yield folder
+    finally:
+        end_all(folder)
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Every process but this one that was started for `folder`: by its arguments, its working folder or its environment."""
+    found = []
+    own = psutil.Process()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            text = str(folder)
+            belongs = (
+                any(text in argument for argument in process.cmdline())
+                or process.cwd().startswith(text)
+                or process.environ().get("DEFANG_NB_HOME") == text
+            )
+            if belongs and process != own:
+                found.append(process)
+    return found
+
+
+def end_all(folder: Path) -> None:
+    """Managers first, so that nothing is started again behind us: those lead their session. Politely, then not."""
+    for patience in (10.0, 3.0):
+        left = processes_of(folder)
+        for process in sorted(left, key=lambda each: each.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate() if patience > 5 else process.kill()
+        psutil.wait_procs(left, timeout=patience)
