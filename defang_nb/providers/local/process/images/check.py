@@ -21,7 +21,7 @@ from defang_nb.providers.local.process.images.steps import CONTEXT, Copy, Recipe
 
 # Servers and runtimes that come with other images or system packages, never with a wheel or a node package.
 _FOREIGN = frozenset((
-    "apache2", "apache2ctl", "apachectl", "bundle", "bun", "caddy", "cargo", "deno", "dotnet", "go", "httpd", "java", "jupyter-lab",
+    "apache2", "apache2ctl", "apachectl", "bundle", "bun", "caddy", "cargo", "deno", "dotnet", "go", "httpd", "java",
     "mix", "mysqld", "nginx", "ollama", "php", "php-fpm", "rails", "ruby", "supervisord",
 ))  # fmt: skip
 

@@ -40,9 +40,9 @@ Say = Callable[[str], None]
 # Folders of any system: only what an image puts into them is its own, never the folder.
 _SYSTEM = frozenset((
     "/", "/bin", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/root", "/run", "/sbin", "/srv", "/usr", "/usr/bin",
-    "/tmp", "/usr/lib", "/usr/local", "/usr/local/bin", "/usr/local/lib", "/usr/sbin", "/usr/share", "/usr/src", "/var", "/var/lib",
-    "/var/log", "/var/www",
-))  # fmt: skip  # noqa: S108: names of container folders
+    "/usr/lib", "/usr/local", "/usr/local/bin", "/usr/local/lib", "/usr/sbin", "/usr/share", "/usr/src", "/var", "/var/lib",
+    "/var/log", "/var/www", "/tmp",  # noqa: S108
+))  # fmt: skip
 # What `_variables` of a recipe assumes of a container, and this machine has its own of.
 _ASSUMED = frozenset(("HOME", "PWD"))
 

@@ -1,0 +1,151 @@
+"""Contexts: the digest tells content, modes and links; archives are reproducible, limits hold, unpacking stays inside."""
+
+import io
+import os
+import tarfile
+import time
+
+import pytest
+
+from defang_nb.build import archive, manifest, unpack
+from defang_nb.errors import BuildError
+
+
+@pytest.fixture
+def context(tmp_path):
+    folder = tmp_path / "context"
+    (folder / "src").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "src" / "a.py").write_text("print(1)\n")
+    (folder / "run.sh").write_text("#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o750)
+    (folder / "link").symlink_to("src/a.py")
+    return folder
+
+
+def test_a_manifest_holds_files_folders_links_and_modes_in_order(context):
+    found = [(each.path, each.kind, each.mode, each.target) for each in manifest(context).entries]
+    assert found == [
+        ("empty", "folder", 0o755, ""),
+        ("link", "link", 0o777, "src/a.py"),
+        ("run.sh", "file", 0o755, ""),
+        ("src", "folder", 0o755, ""),
+        ("src/a.py", "file", 0o644, ""),
+    ]
+
+
+def test_the_digest_is_the_contents_and_nothing_elses(context, tmp_path):
+    before = manifest(context).digest
+    os.utime(context / "src" / "a.py", (1, 1))
+    (context / "src" / "a.py").chmod(0o600)
+    assert manifest(context).digest == before
+    (context / "src" / "a.py").write_text("print(2)\n")
+    changed = manifest(context).digest
+    (context / "run.sh").chmod(0o640)
+    assert len({before, changed, manifest(context).digest}) == 3
+
+
+def test_ignored_files_change_nothing_but_the_dockerfile_is_always_there(context):
+    (context / ".dockerignore").write_text("*\n!src\n")
+    (context / "Dockerfile").write_text("FROM x\n")
+    assert [each.path for each in manifest(context, "Dockerfile").entries] == [".dockerignore", "Dockerfile", "src", "src/a.py"]
+    before = manifest(context, "Dockerfile").digest
+    (context / "junk").write_text("x")
+    assert manifest(context, "Dockerfile").digest == before
+    (context / "Dockerfile").write_text("FROM y\n")
+    assert manifest(context, "Dockerfile").digest != before
+
+
+def test_archives_of_one_manifest_are_the_same_bytes(context, tmp_path):
+    archive(manifest(context), tmp_path / "a.tar.gz")
+    os.utime(context / "src" / "a.py", (time.time() + 99, time.time() + 99))
+    archive(manifest(context), tmp_path / "b.tar.gz")
+    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+
+
+def test_unpacking_gives_the_same_manifest(context, tmp_path):
+    archive(manifest(context), tmp_path / "a.tar.gz")
+    unpack(tmp_path / "a.tar.gz", tmp_path / "out")
+    assert manifest(tmp_path / "out").entries == manifest(context).entries
+    assert (tmp_path / "out" / "link").readlink().as_posix() == "src/a.py"
+
+
+def test_a_file_that_changes_while_packing_is_told(context, tmp_path):
+    old = manifest(context)
+    (context / "src" / "a.py").write_text("print(2)\n")
+    with pytest.raises(BuildError, match=r"a\.py changed while"):
+        archive(old, tmp_path / "a.tar.gz")
+    assert not list(tmp_path.glob("*.tar.gz*"))
+
+
+def test_the_stat_cache_notices_every_change(context, tmp_path):
+    cache = tmp_path / "stamps"
+    first = manifest(context, cache=cache).digest
+    old = time.time() - 100
+    os.utime(context / "src" / "a.py", (old, old))
+    manifest(context, cache=cache)
+    assert manifest(context, cache=cache).digest == first
+    (context / "src" / "a.py").write_text("print(2)\n")  # the same size
+    os.utime(context / "src" / "a.py", (old, old))  # and the same time
+    assert manifest(context, cache=cache).digest == manifest(context).digest != first
+    cache.write_bytes(b"damaged")
+    assert manifest(context, cache=cache).digest == manifest(context).digest
+
+
+def test_a_context_over_the_limit_is_refused_with_its_biggest_files(context):
+    (context / "data.bin").write_bytes(b"x" * 5000)
+    with pytest.raises(BuildError) as caught:
+        manifest(context, environ={"DEFANG_BUILD_CONTEXT_LIMIT": "4k"})
+    assert "data.bin (4.9 KiB)" in caught.value.message
+    assert "DEFANG_BUILD_CONTEXT_LIMIT" in caught.value.hint
+    assert manifest(context, environ={"DEFANG_BUILD_CONTEXT_LIMIT": "1MiB"}).size > 5000
+    with pytest.raises(BuildError, match="must be a size"):
+        manifest(context, environ={"DEFANG_BUILD_CONTEXT_LIMIT": "much"})
+
+
+def test_a_large_context_is_warned_of(context):
+    (context / "data.bin").write_bytes(b"\0" * (11 * 1024 * 1024))
+    assert [each.code for each in manifest(context).diagnostics] == ["context-large"]
+
+
+def test_a_link_out_of_the_context_is_warned_of_and_not_unpacked(context, tmp_path):
+    (context / "src" / "out").symlink_to("../../secret")
+    (context / "etc").symlink_to("/etc")
+    found = manifest(context)
+    assert [each.code for each in found.diagnostics] == ["context-link", "context-link"]
+    archive(found, tmp_path / "a.tar.gz")
+    unpack(tmp_path / "a.tar.gz", tmp_path / "out")
+    assert not (tmp_path / "out" / "etc").is_symlink()
+    assert not (tmp_path / "out" / "src" / "out").is_symlink()
+
+
+def member(name, kind=tarfile.REGTYPE, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [member("../evil")],
+        [member("/evil")],
+        [member("a/../../evil")],
+        [member("link", tarfile.SYMTYPE, "sub"), member("link/evil")],
+        [member("device", tarfile.CHRTYPE)],
+        [member("hard", tarfile.LNKTYPE, "/etc/passwd")],
+    ],
+)
+def test_an_archive_that_would_write_elsewhere_is_refused(tmp_path, members):
+    with tarfile.open(tmp_path / "bad.tar.gz", "w:gz") as tar:
+        for each in members:
+            tar.addfile(each, io.BytesIO())
+    with pytest.raises(BuildError):
+        unpack(tmp_path / "bad.tar.gz", tmp_path / "deep" / "out")
+    assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_damaged_archive_is_told(tmp_path):
+    (tmp_path / "bad.tar.gz").write_bytes(b"not gzip at all")
+    with pytest.raises(BuildError, match="damaged"):
+        unpack(tmp_path / "bad.tar.gz", tmp_path / "out")

@@ -1,0 +1,82 @@
+"""Image sources of a project: one for each distinct build, named by what goes into it."""
+
+import pytest
+
+from defang_nb.build import prepare
+from defang_nb.errors import ComposeError
+from defang_nb.model.project import Build, Project, Service
+from defang_nb.model.source import Position
+from defang_nb.model.value import ConfigRef
+
+
+def project(*services, positions=None):
+    return Project(name="shop", services={each.name: each for each in services}, positions=positions or {})
+
+
+@pytest.fixture
+def app(tmp_path):
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM python:3.11\n")
+    return folder
+
+
+def service(name, folder, **build):
+    return Service(name=name, build=Build(context=str(folder), **build))
+
+
+def test_equal_builds_are_one_image_and_others_are_not(app):
+    found = prepare(
+        project(
+            service("web", app), service("worker", app), service("job", app, target="job"), Service(name="db", image="postgres")
+        )
+    )
+    assert [each.source.services for each in found] == [("web", "worker"), ("job",)]
+    assert found[0].source.digest == found[1].source.digest
+    assert found[0].source.context_key == f"contexts/{found[0].source.digest}.tar.gz"
+    assert found[0].source.reference.startswith("shop/web:")
+    assert found[0].source.reference.split(":")[1] != found[1].source.reference.split(":")[1]
+
+
+def test_the_reference_changes_with_content_and_arguments_only(app):
+    def reference(**build):
+        return prepare(project(service("web", app, **build)))[0].source.reference
+
+    first = reference()
+    assert reference() == first
+    assert reference(dockerfile="Dockerfile") == first
+    assert reference(args={"A": ("1",)}) != reference(args={"A": ("2",)}) != first
+    assert reference(args={"A": (ConfigRef("K"),)}) == reference(args={"A": (ConfigRef("K"),)})
+    (app / "main.py").write_text("x")
+    assert reference() != first
+
+
+def test_without_a_dockerfile_it_is_empty(app):
+    (app / "Dockerfile").unlink()
+    assert prepare(project(service("web", app)))[0].source.dockerfile == ""
+
+
+def test_everything_that_is_missing_is_told_with_its_place(app, tmp_path):
+    positions = {
+        "services.a.build": Position("compose.yaml", 3, 5),
+        "services.b.build.dockerfile": Position("compose.yaml", 9, 7),
+    }
+    with pytest.raises(ComposeError) as caught:
+        prepare(
+            project(
+                service("a", tmp_path / "nowhere"),
+                service("b", app, dockerfile="Other"),
+                service("c", app, dockerfile="../Dockerfile"),
+                service("d", "https://github.com/x/y.git"),
+                service("e", app, dockerfile_inline="FROM x"),
+                positions=positions,
+            )
+        )
+    assert [(each.service, each.code) for each in caught.value.diagnostics] == [
+        ("a", "context-missing"),
+        ("b", "dockerfile-missing"),
+        ("c", "dockerfile-outside"),
+        ("d", "context-remote"),
+        ("e", "dockerfile-inline"),
+    ]
+    assert [str(each.position) for each in caught.value.diagnostics[:2]] == ["compose.yaml:3:5", "compose.yaml:9:7"]
