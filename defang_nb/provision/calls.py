@@ -52,7 +52,7 @@ async def unless(stop: asyncio.Event, what: Awaitable[T]) -> T:
         stopping.cancel()
         if not doing.done():
             doing.cancel()
-            await asyncio.wait([doing])
+        await asyncio.gather(doing, return_exceptions=True)
     if doing.cancelled():
         raise StoppedError
     return doing.result()

@@ -16,7 +16,7 @@ from defang_nb.errors import DefangError, ProviderError
 from defang_nb.model.events import Outcome, StepFinished, StepStarted, StepStatus
 from defang_nb.model.plan import Action, Plan, Step
 from defang_nb.model.resource import Need, Recorded, Resource
-from defang_nb.model.value import Json, resolve
+from defang_nb.model.value import Json, references, resolve
 from defang_nb.provision.calls import StoppedError, unless
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 from defang_nb.provision.differences import differences, name_of
@@ -54,9 +54,9 @@ async def apply(
     """Carry out `plan` (made from the same `desired` and `state.recorded`), and wait until all is ready.
 
     Emits `StepStarted` and `StepFinished`; nothing for what is kept. One step's failure stops what depends on it and nothing
-    else; a failed update or replacement is rolled back. Once `cancel` is set no step begins. Raises `LeaseLostError`, with every
-    step stopped, when another deployment took the project over, and `ProviderError` when the state can't be written at all; the
-    failures of steps are in what is returned.
+    else; a failed update or replacement is rolled back. Once `cancel` is set no step begins. Raises `LeaseLostError`, with
+    every step stopped, when another deployment took the project over, and `ProviderError` when the state can't be written at
+    all; the failures of steps are in what is returned.
     """
     stop = asyncio.Event()
     async with _stopping(stop, [cancel, *([state.lost] if state.lost else [])]):
@@ -139,19 +139,27 @@ class _Run:
             progress.over.set()
 
     async def _turn(self, step: Step) -> None:
-        """Wait for what the step needs; sets its root when that failed."""
+        """Wait for what the step needs; sets its root when that failed.
+
+        Who refers to an output that is only known once the other is ready waits for that, though being created was enough.
+        """
         resource = self._desired.get(step.urn)
         needs = resource.dependencies if resource is not None else dict.fromkeys(step.after, Need.READY)
         for urn, need in needs.items():
             other = self._progress[urn]
             if need is Need.CREATED:
                 await other.created.wait()
-                if urn in self._state.recorded and not (other.over.is_set() and other.root):
+                if not other.root and resource is not None and self._outputs_known(resource, urn):
                     continue
             await other.over.wait()
             if other.root:
                 self._progress[step.urn].root = other.root
                 return
+
+    def _outputs_known(self, resource: Resource, urn: str) -> bool:
+        record = self._state.recorded.get(urn)
+        wanted = {output for other, output in references(resource.inputs) if other == urn}
+        return record is not None and wanted <= record.outputs.keys()
 
     async def _do(self, step: Step, progress: _Progress) -> None:
         try:
