@@ -18,13 +18,15 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 from leftovers import wait_until_gone  # noqa: E402 - it lives with the scripts that need it too
 
 ARTIFACTS = ROOT / "artifacts"
+PATIENCE = 60_000
+"""Milliseconds that a page may take over one thing; generous, since a loaded machine is slow and not wrong."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_FLAGS = (
     "--no-sandbox",
@@ -105,10 +107,6 @@ class Lab:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def theme(self, name: str) -> None:
-        raw = json.dumps({"theme": name})
-        self.request("lab/api/settings/@jupyterlab/apputils-extension:themes", "PUT", {"raw": raw})
-
     def shut_kernels_down(self) -> None:
         for session in self.request("api/sessions"):
             self.request(f"api/sessions/{session['id']}", "DELETE")
@@ -184,7 +182,8 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     ARTIFACTS.mkdir(exist_ok=True)
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     yield page
     page.screenshot(path=ARTIFACTS / f"{request.node.name}-end.png")
     context.close()

@@ -1,0 +1,146 @@
+"""The notebooks as people see them: a real JupyterLab in a real browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+UP_TIMEOUT = 180_000
+"""Milliseconds for an `up` that may have to download packages."""
+LOST = re.compile("Error displaying widget|model not found", re.IGNORECASE)
+pytestmark = pytest.mark.e2e
+
+LONG = """
+%%compose
+name: long
+services:
+  web:
+    build: ./long
+    ports:
+      - target: 8000
+"""
+LONG_DOCKERFILE = """
+FROM python:3-slim
+WORKDIR /app
+COPY . .
+RUN python -c "import time; print('this takes its time', flush=True); time.sleep(120)"
+CMD ["python", "-m", "http.server", "8000"]
+"""
+
+
+def open_notebook(page: Page, lab: Lab, name: str) -> None:
+    page.goto(lab.address(name))
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    expect(page.locator("#jp-main-statusbar")).to_contain_text(re.compile(r"Python 3 \(ipykernel\) \| Idle"))
+
+
+def menu(page: Page, *labels: str) -> None:
+    page.get_by_role("menubar").get_by_role("menuitem", name=labels[0], exact=True).click()
+    for label in labels[1:]:
+        page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True).click()
+
+
+def choose_theme(page: Page, theme: str) -> None:
+    menu(page, "Settings", "Theme", f"JupyterLab {theme.title()}")
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "true" if theme == "light" else "false")
+
+
+def cell(page: Page, source: str) -> Locator:
+    """The code cell whose text holds `source`."""
+    return page.locator(".jp-CodeCell").filter(has=page.locator(".jp-InputArea-editor", has_text=source))
+
+
+def save(page: Page) -> None:
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+
+
+def close_notebook(page: Page, lab: Lab) -> None:
+    """Leave the page and shut the kernel down, as when one goes home."""
+    page.goto("about:blank")
+    lab.shut_kernels_down()
+
+
+def picture(page: Page, output: Locator, name: str) -> None:
+    output.scroll_into_view_if_needed()
+    page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+
+def test_quickstart_goes_live_is_clicked_saved_and_reopened(lab: Lab, page: Page) -> None:
+    open_notebook(page, lab, "quickstart.ipynb")
+    cell(page, "%defang down").locator(".jp-InputArea-editor").click()
+    menu(page, "Run", "Run All Above Selected Cell")
+    view = cell(page, "dep = %defang up").locator(".jp-OutputArea")
+    link = view.locator("a[href^='http']").first
+    expect(view).to_contain_text("succeeded", timeout=UP_TIMEOUT)
+    expect(cell(page, "urlopen")).to_contain_text("Hello, notebook!")
+    expect(cell(page, "%defang ps").locator(".jp-OutputArea")).to_contain_text("running")
+    for theme in ("light", "dark"):
+        choose_theme(page, theme)
+        picture(page, view, f"quickstart-{theme}")
+    with page.context.expect_page() as opened:
+        link.click()
+    expect(opened.value.locator("body")).to_contain_text("Hello, notebook!")
+    opened.value.close()
+    cell(page, "%defang down").locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Shift+Enter")
+    expect(cell(page, "%defang down").locator(".jp-OutputArea")).to_contain_text("succeeded")
+    save(page)
+    close_notebook(page, lab)
+    assert "Hello, notebook!" in (lab.folder / "quickstart.ipynb").read_text()
+
+    page.goto(lab.address("quickstart.ipynb"))
+    expect(view).to_contain_text("succeeded")
+    expect(view).to_contain_text("hello")
+    expect(page.locator(".jp-Notebook")).not_to_contain_text(LOST)
+    picture(page, view, "quickstart-reopened")
+
+
+def test_a_long_deployment_is_cancelled_by_its_button(lab: Lab, page: Page) -> None:
+    (lab.folder / "long").mkdir()
+    (lab.folder / "long" / "Dockerfile").write_text(LONG_DOCKERFILE)
+    write_notebook(lab.folder / "long.ipynb", "%load_ext defang_nb", LONG.strip(), "dep = %defang up")
+    open_notebook(page, lab, "long.ipynb")
+    menu(page, "Run", "Run All Cells")
+    view = cell(page, "dep = %defang up").locator(".jp-OutputArea").first
+    expect(view).to_contain_text("this takes its time", timeout=UP_TIMEOUT)
+    picture(page, view, "cancel-before")
+    view.get_by_role("button", name="Cancel").click()
+    expect(view).to_contain_text("cancelled")
+    expect(view.get_by_role("button", name="Cancel")).to_have_count(0)
+    save(page)
+    close_notebook(page, lab)
+
+    page.goto(lab.address("long.ipynb"))
+    expect(view).to_contain_text("cancelled")
+    expect(page.locator(".jp-Notebook")).not_to_contain_text(LOST)
+    picture(page, view, "cancel-reopened")
+
+
+def test_a_wrong_key_is_shown_with_its_place(lab: Lab, page: Page) -> None:
+    text = "%%compose\nname: wrong\nservices:\n  web:\n    imagee: python:3\n"
+    write_notebook(lab.folder / "wrong.ipynb", "%load_ext defang_nb", text)
+    open_notebook(page, lab, "wrong.ipynb")
+    menu(page, "Run", "Run All Cells")
+    output = cell(page, "imagee").locator(".jp-OutputArea")
+    expect(output).to_contain_text("imagee")
+    expect(output).to_contain_text(re.compile(r":\d+:\d+"))
+    expect(output).not_to_contain_text("Traceback")
+    picture(page, output, "wrong-key")
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
+    notebook.cells = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(cells)]
+    nbformat.write(notebook, path)
