@@ -19,6 +19,7 @@ from defang_nb.model.events import (
     StepStarted,
     StepStatus,
 )
+from defang_nb.model.image import ImageSource
 from defang_nb.model.plan import Action, Plan
 from defang_nb.model.resource import Resource
 from defang_nb.model.value import Json
@@ -29,11 +30,14 @@ from defang_nb.provision.state import State
 class Narrator:
     """`plan` and `desired` are about to be applied to `state`, whose records are looked at again as steps end."""
 
-    def __init__(self, tell: Emit, plan: Plan, desired: Sequence[Resource], state: State) -> None:
+    def __init__(
+        self, tell: Emit, plan: Plan, desired: Sequence[Resource], state: State, images: Sequence[ImageSource] = ()
+    ) -> None:
         self._tell = tell
         self._plan = plan
         self._desired = {resource.urn: resource for resource in desired}
         self._state = state
+        self._images = {image.reference: image.services for image in images}
         self._mains = {each.urn: each.service for each in state.recorded.values() if each.main}
         self._mains |= {each.urn: each.service for each in desired if each.main}
         self._states: dict[str, ServiceState] = {}
@@ -125,8 +129,7 @@ class Narrator:
     def _built_for(self, urn: str) -> Sequence[str]:
         """The services that an image's resource is built for."""
         resource = self._desired.get(urn)
-        services = resource.inputs.get("services", ()) if resource and not resource.main else ()
-        return [str(each) for each in services] if isinstance(services, (list, tuple)) else []
+        return self._images.get(str(resource.inputs.get("reference", "")), ()) if resource and not resource.main else ()
 
     def _how(self, urn: str) -> str:
         """How a service that is ready came to be so, in two words."""

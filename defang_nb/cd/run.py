@@ -165,7 +165,7 @@ class Run:
             raise ProviderError(errors[0].message + more, hint=errors[0].hint)
 
     async def _apply(self, plan: Plan, desired: Sequence[Resource], state: State) -> Finished:
-        narrator = Narrator(self.story.tell, plan, desired, state)
+        narrator = Narrator(self.story.tell, plan, desired, state, self.request.images)
         self.story.tell(StageChanged(stage=Stage.PROVISIONING))
         narrator.introduce()
         types, deployment = self._provider.resource_types(), self.request.deployment

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
-import defang_nb
-from defang_nb.cd.run import Run
-from defang_nb.cd.story import Story, close_abandoned
 from defang_nb.errors import DefangError
 from defang_nb.model.request import PROTOCOL, DeployRequest
-from defang_nb.providers.history import History
+from defang_nb.version import __version__
 from defang_nb.wire import event_to_wire, request_from_wire
 from defang_nb.wire.generated import cd_pb2 as pb
 from defang_nb.wire.generated import cd_pb2_grpc
@@ -26,6 +23,9 @@ from defang_nb.wire.generated import cd_pb2_grpc
 _log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
+    from defang_nb.cd.run import Run
+    from defang_nb.providers.history import History
+
     _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -61,7 +61,7 @@ class Service(cd_pb2_grpc.CdServicer):
 
     async def GetInfo(self, request: pb.GetInfoRequest, context: _Context) -> pb.GetInfoResponse:  # noqa: N802
         info = pb.GetInfoResponse(
-            protocol=PROTOCOL, version=defang_nb.__version__, stack=self._stack, pid=os.getpid(), running=list(self._runs)
+            protocol=PROTOCOL, version=__version__, stack=self._stack, pid=os.getpid(), running=list(self._runs)
         )
         info.started.FromNanoseconds(int(self._started * 1e9))
         return info
@@ -103,6 +103,10 @@ class Service(cd_pb2_grpc.CdServicer):
         return pb.CancelResponse()
 
     async def _begin(self, request: DeployRequest) -> None:
+        # What a deployment needs is loaded with the first one, so that cd answers soon after its launch.
+        from defang_nb.cd.run import Run
+        from defang_nb.cd.story import Story
+        from defang_nb.providers.history import History
         from defang_nb.providers.registry import provider_for
 
         if request.deployment in self._runs:
@@ -134,6 +138,8 @@ class Service(cd_pb2_grpc.CdServicer):
 
     async def _close_abandoned(self, history: History) -> None:
         """There is one cd for a stack, and it is this one: what an earlier one began and did not end is over."""
+        from defang_nb.cd.story import close_abandoned
+
         for summary in await history.unfinished():
             if summary.id not in self._runs:
                 _log.info("%s was abandoned by an earlier cd", summary.id)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,7 +17,7 @@ from defang_nb.client import loop
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.stacks import load_stack
 from defang_nb.client.workspace import Say, Workspace
-from defang_nb.errors import ComposeError, ConfigMissingError, UnsupportedError, UsageError
+from defang_nb.errors import ComposeError, ConfigMissingError, NotFoundError, UnsupportedError, UsageError
 from defang_nb.model.events import Diagnosed, Event, Kind, Payload, Requested
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest, introduce, new_id
@@ -52,11 +52,12 @@ class Inputs:
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """A loaded project: `canonical` is its text with everything resolved; `missing` are the unset configuration values, each
-    with the services that need it; `diagnostics` are the loader's and the provider's findings."""
+    """A loaded project. `canonical` is it with everything resolved, as plain values; `missing` are the unset configuration
+    values, each with the services that need it; `diagnostics` are the loader's and the provider's findings.
+    """
 
     project: Project
-    canonical: str
+    canonical: Mapping[str, Any]
     diagnostics: tuple[Diagnostic, ...] = ()
     missing: Mapping[str, tuple[str, ...]] = {}
 
@@ -127,11 +128,11 @@ def attach(workspace: Workspace, deployment: str, project: str | None) -> Deploy
 
 def project_here(folder: Path) -> str | None:
     """The name of the project whose Compose file is here (or above), if there is one that can be read."""
-    from defang_nb.compose import discover, load
+    from defang_nb.compose import load
 
     try:
-        return load(discover(folder), working_dir=folder).project.name if discover(folder) else None
-    except ComposeError:
+        return load(None, working_dir=folder).project.name
+    except (ComposeError, NotFoundError):
         return None
 
 
@@ -179,7 +180,7 @@ def _load(workspace: Workspace, inputs: Inputs) -> Loaded:
         raise UsageError("give either Compose text or files, not both")
     sources: list[Source | Path] | None = [Path(each).expanduser() for each in files] or None
     if inputs.text is not None:
-        sources = [Source(text=inputs.text, name=inputs.name or "compose")]
+        sources = [Source(inputs.name or "compose", inputs.text)]
     return load(
         sources,
         working_dir=inputs.folder,

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from defang_nb.model.events import Event
@@ -41,11 +40,15 @@ def event_from_wire(message: pb.Event) -> Event:
 
 def event_to_json(event: Event) -> str:
     """The proto's JSON mapping, on one line."""
+    from google.protobuf import json_format
+
     return json_format.MessageToJson(event_to_wire(event), indent=None, ensure_ascii=False)
 
 
 def event_from_json(line: str | bytes) -> Event:
     """Raises `ValueError` for what is no event; fields that a newer version added are left out."""
+    from google.protobuf import json_format
+
     try:
         return event_from_wire(json_format.Parse(line, pb.Event(), ignore_unknown_fields=True))
     except json_format.ParseError as error:
