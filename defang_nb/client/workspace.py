@@ -116,7 +116,7 @@ class Workspace:
 
     async def _connect(self) -> Cd:
         """A cd that speaks this protocol. One of another version is replaced when it is idle."""
-        import defang_nb
+        from defang_nb.version import __version__
         from defang_nb.client.channel import Cd, UnreachableError
 
         trouble: CdError = CdError("cd can't be reached")
@@ -129,12 +129,12 @@ class Workspace:
                 trouble = error
                 await asyncio.sleep(0.1)
                 continue
-            if info.protocol == PROTOCOL and (info.version == defang_nb.__version__ or info.running):
+            if info.protocol == PROTOCOL and (info.version == __version__ or info.running):
                 return cd
             await cd.close()
             if info.running:
                 raise VersionMismatchError(
-                    f"the running cd is of version {info.version} (protocol {info.protocol}), this is {defang_nb.__version__}"
+                    f"the running cd is of version {info.version} (protocol {info.protocol}), this is {__version__}"
                     f" (protocol {PROTOCOL}), and it is busy with {', '.join(info.running)}",
                     hint="wait until that is over and try again: an idle cd is replaced by itself",
                 )

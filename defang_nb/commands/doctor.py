@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
-from defang_nb import __version__
+from defang_nb.version import __version__
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
 from defang_nb.commands.tree import Face
