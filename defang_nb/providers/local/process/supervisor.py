@@ -31,12 +31,15 @@ _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """One supervised process. `name` has no blank, colon or slash; `restart` is Supervisor's: true, unexpected or false."""
+    """One supervised process. `name` has no blank, colon or slash; `restart` is Supervisor's: true, unexpected or false.
+
+    `once`: it runs when it is put, and never again by itself (not even when supervisord is started anew).
+    """
 
     name: str
     launch_file: Path
     restart: str = "true"
-    start_seconds: int = 1
+    once: bool = False
     stop_signal: str = "TERM"
     stop_seconds: int = 10
 
@@ -91,7 +94,7 @@ class Supervisor:
         return note.starts if note else 0
 
     def exits(self, name: str) -> list[str]:
-        """How the program's processes ended ("exit status 1", "terminated by SIGKILL"), oldest first, of those still in the log."""
+        """How the program's processes ended ("exit status 1", "terminated by SIGKILL"), oldest first, as far as the log goes."""
         with contextlib.suppress(OSError), self.log.open("rb") as file:
             # What was said before the program was put is about an earlier one of that name. The log's times are local.
             since = (self.programs / f"{name}.ini").stat().st_mtime - 0.01
@@ -225,10 +228,10 @@ files={folder}/programs/*.ini
         text = f"""\
 [program:{program.name}]
 command={command}
-autostart=true
+autostart={"false" if program.once else "true"}
 autorestart={program.restart}
 exitcodes=0
-startsecs={program.start_seconds}
+startsecs={0 if program.once else 1}
 startretries=12
 stopsignal={program.stop_signal}
 stopwaitsecs={program.stop_seconds}

@@ -1,1 +1,1 @@
-"""Small programs that run outside of this package, with the standard library only: the launcher, the site server, the port shim."""
+"""Programs that run outside of this package, with the standard library only: the launcher, the site server, the port shim."""

@@ -1,0 +1,1 @@
+"""The resource types of the process engine: addresses, images, embedded servers, services."""

@@ -1,0 +1,137 @@
+"""Waits until a service is ready, and tells what happens meanwhile; ends early, with the last log lines, when it crashes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from defang_nb.errors import ProviderError
+from defang_nb.model.events import LogLine, ServiceChanged, ServiceState
+from defang_nb.providers.local.process import orphans
+from defang_nb.providers.local.process.engine import Engine, program
+from defang_nb.providers.local.process.launchfile import LAUNCHER
+from defang_nb.providers.local.process.logs import last_lines
+from defang_nb.providers.local.process.probe import Probe, ask
+from defang_nb.providers.local.process.supervisor import ProcessInfo
+from defang_nb.provision.ports import Emit
+
+POLL = 0.2
+LOG_TAIL = 15
+CRASHES = 3
+"""So many ends of a service that is started again each time, and it is given up: one crash may be a database not ready yet."""
+
+
+class Waiter:
+    """Watches one service's programs. `budget` is how many seconds it may take to become well; `timeout` is one check's."""
+
+    def __init__(self, engine: Engine, emit: Emit, project: str, service: str, replicas: int = 1) -> None:
+        self.engine = engine
+        self.emit = emit
+        self.project = project
+        self.service = service
+        self.programs = [program(project, service, number) for number in range(1, replicas + 1)]
+        self._told = ""
+
+    async def well(self, probe: Probe, *, budget: float, timeout: float, restarts: bool) -> None:
+        """Until every program runs and the probe is content. Raises `ProviderError`."""
+        deadline = time.monotonic() + budget
+        while True:
+            infos = await self.engine.supervisor.infos()
+            states = [infos.get(name) for name in self.programs]
+            self._crashed(states, restarts)
+            trouble = "starting"
+            if all(state and state.alive for state in states):
+                if probe.kind == "none":
+                    trouble = "" if all(state and state.state == "RUNNING" for state in states) else "starting"
+                else:
+                    trouble = await self._check(probe, timeout)
+            if not trouble:
+                return
+            self.tell(f"waiting: {trouble}")
+            if time.monotonic() >= deadline:
+                raise self._failure(f"{self.service} did not become healthy in {budget:g} s: {trouble}", self._hint(probe))
+            await asyncio.sleep(POLL)
+
+    async def done(self) -> float:
+        """Until the one-off has ended with exit code 0; the seconds it took. Raises `ProviderError`."""
+        began = time.monotonic()
+        while True:
+            infos = await self.engine.supervisor.infos()
+            info = infos.get(self.programs[0])
+            if info is None or info.state in ("FATAL", "STOPPED", "UNKNOWN"):
+                raise self._failure(f"{self.service} was stopped before it ended")
+            if info.state == "EXITED":
+                if info.exit_status:
+                    raise self._failure(f"{self.service} exited with code {info.exit_status}")
+                return time.monotonic() - began
+            self.tell(f"running for {int(time.monotonic() - began)} s")
+            await asyncio.sleep(POLL / 2)
+
+    def tell(self, detail: str) -> None:
+        if detail != self._told:
+            self._told = detail
+            self.emit(ServiceChanged(service=self.service, state=ServiceState.DEPLOYMENT_PENDING, detail=detail))
+
+    def _crashed(self, states: Sequence[ProcessInfo | None], restarts: bool) -> None:
+        for number, (name, state) in enumerate(zip(self.programs, states, strict=True), 1):
+            ends = self.engine.supervisor.exits(name)
+            over = state is None or state.state in ("FATAL", "STOPPED") or (state.state == "EXITED" and not restarts)
+            if over or len(ends) >= CRASHES:
+                how = ends[-1] if ends else f"exit status {state.exit_status}" if state else "stopped"
+                message = f"{self.service} {_in_words(how)}" + (f" {len(ends)} times" if len(ends) > 1 else "")
+                raise self._failure(message, number=number)
+
+    def _failure(self, message: str, hint: str = "", number: int = 1) -> ProviderError:
+        for line in last_lines(self.engine.log(self.project, self.service, number), LOG_TAIL):
+            self.emit(LogLine(service=self.service, line=line))
+        return ProviderError(message, hint=hint or f"`logs {self.service}` shows what it wrote")
+
+    async def _check(self, probe: Probe, timeout: float) -> str:
+        if probe.kind != "exec":
+            return await ask(probe, timeout)
+        launch = self.engine.folder(self.project, self.service) / "launch.1.json"
+        return await run_check(launch, timeout)
+
+    def _hint(self, probe: Probe) -> str:
+        """Where the service listens instead, if it does."""
+        note = orphans.read_note(self.engine.supervisor.pid_file(self.programs[0]))
+        listening: set[int] = set()
+        for process in orphans.members(note.pid) if note else []:
+            with contextlib.suppress(psutil.Error):
+                listening |= {each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+        if probe.port and listening and probe.port not in listening:
+            found = ", ".join(str(port) for port in sorted(listening))
+            return f"it listens on port {found} rather than {probe.port}: have it listen on $PORT, or publish that port"
+        return ""
+
+
+async def run_check(launch: Path, timeout: float) -> str:
+    """Run a health check's own command in the service's environment: "" or the last line that it wrote."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-S", str(LAUNCHER), str(launch), "--health",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(timeout):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        return f"the health check takes longer than {timeout:g} s"
+    finally:
+        if process.returncode is None:
+            orphans.end(orphans.members(process.pid), grace=0.2)
+            await process.wait()
+    # Its words are not told: they may quote the environment, secrets and all.
+    return "" if process.returncode == 0 else f"the health check ended with code {process.returncode}"
+
+
+def _in_words(how: str) -> str:
+    if how.startswith("exit status "):
+        return f"exited with code {how.removeprefix('exit status ')}"
+    return f"was {how}" if how.startswith("terminated") else how

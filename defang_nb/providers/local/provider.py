@@ -1,0 +1,130 @@
+"""The local provider: a project on this machine, with nothing installed but Python (its `process` engine)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from defang_nb.model.image import ImageSource
+from defang_nb.model.project import Project
+from defang_nb.model.resource import Recorded, Resource
+from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.stack import Stack
+from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
+from defang_nb.providers.base import CdAddress
+from defang_nb.providers.local.config import FileConfigStore
+from defang_nb.providers.local.paths import StackPaths, private
+from defang_nb.providers.local.process import check as checks
+from defang_nb.providers.local.process import logs as log_files
+from defang_nb.providers.local.process import ports
+from defang_nb.providers.local.process.compile import ADDRESS, compile_project
+from defang_nb.providers.local.process.engine import EXCLUDE_NEWER_SETTING, Engine, parse_urn
+from defang_nb.providers.local.process.status import status
+from defang_nb.providers.local.process.types.address import AddressType
+from defang_nb.providers.local.process.types.image import ImageType
+from defang_nb.providers.local.process.types.postgres import PostgresType
+from defang_nb.providers.local.process.types.redis import RedisType
+from defang_nb.providers.local.process.types.service import JobType, ServiceType, SiteType
+from defang_nb.providers.local.store import FileStore
+from defang_nb.provision.ports import ObjectStore, ResourceType
+
+_SETTINGS = "DEFANG_"
+
+
+class LocalProvider:
+    """A `Provider`. Settings are the stack's, and of the environment what begins with `DEFANG_`; the stack's win."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._settings = {key: value for key, value in os.environ.items() if key.startswith(_SETTINGS)} | dict(stack.settings)
+        self._paths = StackPaths.of(stack.name)
+        self._config = FileConfigStore(self._paths.config)
+        self._store = FileStore(self._paths.store)
+        self._engine = Engine(self._paths, self._settings)
+
+    @property
+    def stack(self) -> Stack:
+        return self._stack
+
+    @property
+    def config(self) -> FileConfigStore:
+        return self._config
+
+    def check(self, project: Project) -> Sequence[Diagnostic]:
+        return checks.check(project)
+
+    async def store(self) -> ObjectStore:
+        self._paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private(self._paths.root)
+        return self._store
+
+    async def find_cd(self) -> CdAddress | None:
+        from defang_nb.providers.local.launcher import Launcher
+
+        return await Launcher(self._stack, self._paths).find()
+
+    async def launch_cd(self) -> CdAddress:
+        from defang_nb.providers.local.launcher import Launcher
+
+        return await Launcher(self._stack, self._paths).launch()
+
+    def resource_types(self) -> Mapping[str, ResourceType]:
+        engine = self._engine
+        types: list[ResourceType] = [
+            AddressType(engine), ImageType(engine, self._store), PostgresType(engine), RedisType(engine),
+            ServiceType(engine), JobType(engine), SiteType(engine),
+        ]  # fmt: skip
+        return {each.name: each for each in types}
+
+    def compile(self, project: Project, images: Sequence[ImageSource], config_digests: Mapping[str, str]) -> Sequence[Resource]:
+        exclude_newer = self._settings.get(EXCLUDE_NEWER_SETTING, "")
+        return compile_project(project, images, config_digests, exclude_newer=exclude_newer)
+
+    async def preflight(
+        self, project: Project, desired: Sequence[Resource], recorded: Mapping[str, Recorded]
+    ) -> Sequence[Diagnostic]:
+        """Published ports that somebody else holds, and the disk's space."""
+        found = [each for resource in desired if resource.type == ADDRESS for each in self._taken(project, resource)]
+        full = checks.disk_space(self._paths.root) if desired else None
+        return [*found, full] if full else found
+
+    async def cleanup(self, project: str) -> None:
+        await self._engine.supervisor.end_if_idle()
+        for folder in (self._paths.services / project, self._paths.logs / project):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    async def status(self, project: str) -> Sequence[ServiceStatus]:
+        return await status(self._engine, project)
+
+    def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
+        return log_files.read(self._paths.logs / project, query)
+
+    def _taken(self, project: Project, address: Resource) -> list[Diagnostic]:
+        _, service = parse_urn(address.urn)
+        ours = self._engine.book.read().get(address.urn, {}).values()
+        found = []
+        for port in address.inputs["ports"]:
+            published = port["published"]
+            if not port["exact"] or published in ours:
+                continue
+            owner = parse_urn(self._engine.book.owner(published))
+            if not owner[0] and ports.problem(published) != "taken":
+                continue
+            holder = f"service {owner[1]} of project {owner[0]}" if owner[0] else ports.holder(published)
+            found.append(self._port_problem(project, service, port["target"], published, holder))
+        return found
+
+    def _port_problem(self, project: Project, service: str, target: int, published: int, holder: str) -> Diagnostic:
+        written = project.services[service].ports
+        index = next((number for number, each in enumerate(written) if each.target == target), 0)
+        path = f"services.{service}.ports[{index}]"
+        return Diagnostic(
+            severity=Severity.ERROR,
+            code="port-in-use",
+            message=f"service {service}: port {published} is in use by {holder}",
+            hint=f"stop it, or publish another port: `{ports.free(())}:{target}`",
+            position=project.position(path),
+            path=path,
+            service=service,
+        )
