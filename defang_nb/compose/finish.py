@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from defang_nb.compose.nodes import Map, Node, Seq, Symbolic
+from defang_nb.compose.nodes import Map, Seq, Symbolic
 from defang_nb.compose.problems import Problems
 from defang_nb.compose.template import CONFIG_NAME
 from defang_nb.model.source import Position
@@ -130,7 +130,3 @@ def set_dockerfile(service: Map) -> None:
     build = service.get("build")
     if isinstance(build, Map) and "dockerfile" not in build and "dockerfile_inline" not in build:
         build["dockerfile"] = "Dockerfile"
-
-
-def text_of(value: Node) -> str:
-    return value if isinstance(value, str) else ""

@@ -36,7 +36,9 @@ class Interpolation:
     def text(self, value: str, at: Position | None, path: Path) -> str | None:
         """One string filled in; None when it can't be (which is noted)."""
         self._path, self._at = list(path), at
-        return self._fill(value)
+        filled = self._fill(value)
+        self._path = []
+        return filled
 
     def _map(self, node: Map) -> None:
         path = self._path

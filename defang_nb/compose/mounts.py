@@ -6,7 +6,7 @@ import posixpath
 import re
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Bool, Context, KeyValues, Kind, Size, Str, Struct, fields_of, wrong_type
+from defang_nb.compose.kinds import DROP, Bool, Context, Int, KeyValues, Kind, Size, Str, Struct, fields_of, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.scalars import go_text
@@ -171,8 +171,6 @@ class Ulimit(Kind):
     allows = "an integer, or a mapping with soft and hard"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        from defang_nb.compose.kinds import Int
-
         if isinstance(value, Map):
             return Struct({"soft": Int(), "hard": Int()}, required=("soft", "hard")).read(value, at, path, ctx)
         return Int(allows=self.allows).read(value, at, path, ctx)
