@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,14 +16,18 @@ from defang_nb.model.source import format_diagnostic
 
 
 def compose_config(invocation: Invocation, host: Host) -> None:
-    """Raises `ComposeError`. Warnings are notes, so that the result can be piped on."""
+    """Raises `ComposeError`, `NotFoundError`. Warnings are notes, so that the result can be piped on."""
+    files = [Path(each).expanduser().absolute() for each in invocation.many("files")]
     loaded = compose.load(
-        invocation.many("files"),
-        project=invocation.text("project"),
+        files or None,
+        working_dir=files[0].parent if files else Path.cwd(),
+        project_name=invocation.text("project"),
+        env_files=[Path(each).expanduser().absolute() for each in invocation.many("env_files")],
         profiles=invocation.many("profiles"),
-        env_files=invocation.many("env_files"),
         services=invocation.words,
+        as_compose=invocation.flag("as_compose"),
         interpolate=not invocation.flag("no_interpolate"),
+        all_resources=invocation.flag("all_resources"),
     )
     for each in loaded.diagnostics:
         host.note(format_diagnostic(each))

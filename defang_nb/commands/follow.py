@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from defang_nb.model.view import DeploymentView, reduce
@@ -15,26 +15,44 @@ if TYPE_CHECKING:
 TURN = 0.25
 """Seconds between looks around while nothing is told: so soon an interrupt is answered where signals can't wake a wait."""
 
+Told = tuple[DeploymentView, "Event"]
 
-def told(deployment: Deployment, *, detach: bool = False) -> Iterator[tuple[DeploymentView, Event]]:
-    """Every event from the first on, each with the view after it, until it is over (or, to `detach`, goes on by itself)."""
-    news = threading.Event()
-    stop = deployment.subscribe(lambda view, event: news.set())
-    view: DeploymentView | None = None
-    read = 0
+
+def told(deployment: Deployment, *, detach: bool = False) -> Iterator[Told]:
+    """Every event from the first on, each with the view after it, until it is over (or, to `detach`, goes on by itself).
+
+    The workspace's own events (sequence 0) come in between, where they happened while somebody looked.
+    """
+    news: SimpleQueue[Told] = SimpleQueue()
+    stop = deployment.subscribe(lambda view, event: news.put((view, event)))
+    story = _Story(deployment)
     try:
         while True:
             over = deployment.done or (detach and deployment.accepted)
-            news.clear()
-            events = deployment.events[read:]
-            for event in events:
-                read += 1
-                if event.sequence > 0:
-                    view = reduce(view or DeploymentView(id=event.deployment), event)
-                yield (view if view and event.sequence > 0 else deployment.view), event
-            if over and not events:
-                return
-            if not over:
-                news.wait(TURN)
+            try:
+                view, event = news.get(timeout=TURN)
+            except Empty:
+                yield from story.unread()
+                if over:
+                    return
+                continue
+            yield from story.unread()
+            if event.sequence == 0:
+                yield view, event
     finally:
         stop()
+
+
+class _Story:
+    """The numbered events, each read once and folded, so that each comes with the view of its own moment."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._view = DeploymentView(id=deployment.id)
+        self._read = 0
+
+    def unread(self) -> Iterator[Told]:
+        for event in self._deployment.events[self._read :]:
+            self._read += 1
+            self._view = reduce(self._view, event)
+            yield self._view, event

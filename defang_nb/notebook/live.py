@@ -60,7 +60,7 @@ class LiveView:
         pause = WIDGET_PAUSE if self._panel else STATIC_PAUSE
         self._painter = Painter(self._paint, self._paint_last, pause=pause)
         self._painter.start()
-        self._stop = deployment.subscribe(self._hear)
+        deployment.subscribe(self._hear)
 
     def wait(self, *, detach: bool) -> bool:
         """Until it is over, the user detaches, or (to `detach`) it goes on by itself. Whether it is over. Interruptible."""
@@ -108,7 +108,6 @@ class LiveView:
         (self._static.show_bundle if first else self._static.replace)(shown)
 
     def _paint_last(self) -> None:
-        self._stop()
         if self._panel:
             self._panel.close()
             self._panel_slot.replace({"text/plain": ""})

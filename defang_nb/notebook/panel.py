@@ -85,7 +85,9 @@ class Panel:
             self._cancelling.clear()
 
     def close(self) -> None:
-        """Close every widget, so that none is saved with the notebook."""
+        """Close every widget, with its layout and style, so that none is saved with the notebook."""
         row = self._box.children[1]
         for widget in (*self._bodies.values(), self._head, self._logs, self._cancel, self._detach, row, self._box):
-            widget.close()
+            for part in (widget.layout, getattr(widget, "style", None), widget):
+                if part is not None:
+                    part.close()

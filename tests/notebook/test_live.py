@@ -1,0 +1,209 @@
+"""The live view: what stands in the cell while a deployment goes on, and what stays when it is over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+import pytest
+
+from defang_nb.errors import CdError
+from defang_nb.model.status import LogRecord
+from defang_nb.model.view import DeploymentView
+from defang_nb.notebook import live as live_module
+from defang_nb.notebook.live import LiveView, bundle
+from defang_nb.notebook.logview import LogView
+from defang_nb.notebook.painter import Painter
+from defang_nb.notebook.panel import Panel
+from tests.notebook.conftest import Notebook
+from tests.notebook.replay import Replay, deployment
+from tests.render import story
+
+NOW = story.START + 30
+
+
+@pytest.fixture
+def shown(bare: Notebook) -> list[dict[str, Any]]:
+    """Everything that is published, in order, with `slot` (the display's id) and whether it is an update."""
+    published: list[dict[str, Any]] = []
+
+    def publish(
+        data: dict[str, Any], metadata: object = None, *, transient: Any = None, update: bool = False, **_: Any
+    ) -> None:
+        published.append({"data": data, "slot": (transient or {}).get("display_id"), "update": update})
+
+    bare.shell.display_pub.publish = publish
+    return published
+
+
+def within(condition: Callable[[], bool]) -> bool:
+    """Whether it becomes true soon (a generous while, on a busy machine)."""
+    tick = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return True
+        tick.wait(0.01)
+    return False
+
+
+def test_without_widgets_one_output_is_replaced_until_it_is_final(shown: list[dict[str, Any]]) -> None:
+    dep = deployment(Replay(story.told(story.OPENING, story.GOOD_END)))
+    assert LiveView(dep, str, widgets=False, clock=lambda: NOW).wait(detach=False)
+    assert len({each["slot"] for each in shown}) == 1
+    assert [each["update"] for each in shown] == [False] + [True] * (len(shown) - 1)
+    assert shown[-1]["data"] == bundle(story.finished(), str, NOW)
+
+
+def test_with_widgets_the_static_output_ends_final_and_the_widget_is_gone(shown: list[dict[str, Any]]) -> None:
+    replay = Replay(story.told(story.OPENING, story.BAD_END), pause=len(story.told(story.OPENING)) + 1)
+    dep = deployment(replay)
+    before = set(ipywidgets.widgets.widget._instances)
+    view = LiveView(dep, str, widgets=True, clock=lambda: NOW)
+    panel_slot, static_slot = shown[0]["slot"], shown[1]["slot"]
+    assert "application/vnd.jupyter.widget-view+json" in shown[0]["data"]
+    assert f"%defang attach {story.ID} shows it" in shown[1]["data"]["text/plain"]
+    replay.go_on.set()
+    assert view.wait(detach=False)
+    last = {each["slot"]: each["data"] for each in shown}
+    assert last[panel_slot] == {"text/plain": ""}
+    assert last[static_slot] == bundle(story.failed(), str, NOW)
+    assert set(ipywidgets.widgets.widget._instances) <= before
+
+
+def test_detaching_ends_the_wait_and_not_the_view(shown: list[dict[str, Any]]) -> None:
+    replay = Replay(story.told(story.OPENING, story.GOOD_END), pause=20)
+    dep = deployment(replay)
+    view = LiveView(dep, str, widgets=False, clock=lambda: NOW)
+    assert not view.wait(detach=True)
+    view.detached()
+    replay.go_on.set()
+    assert within(lambda: bool(shown) and shown[-1]["data"] == bundle(story.finished(), str, NOW))
+
+
+def test_a_panel_cancels_once_and_detaches(bare: Notebook) -> None:
+    cancelled: list[int] = []
+    detached: list[int] = []
+    panel = Panel(str, cancel=lambda: cancelled.append(1), detach=lambda: detached.append(1))
+    panel.paint(story.running(), NOW)
+    cancel, detach = panel.widget.children[1].children  # type: ignore[attr-defined]
+    cancel.click()
+    cancel.click()
+    detach.click()
+    assert within(lambda: cancelled == [1])
+    assert detached == [1]
+    assert cancel.disabled
+    panel.close()
+
+
+def test_a_cancel_that_fails_can_be_tried_again(bare: Notebook) -> None:
+    def refuse() -> None:
+        raise CdError("not now")
+
+    panel = Panel(str, cancel=refuse, detach=lambda: None)
+    cancel = panel.widget.children[1].children[0]  # type: ignore[attr-defined]
+    cancel.click()
+    assert within(lambda: not cancel.disabled)
+    assert cancel.tooltip == "not now"
+    panel.close()
+
+
+def test_a_panels_logs_keep_their_widgets_while_they_grow(bare: Notebook) -> None:
+    panel = Panel(str, cancel=lambda: None, detach=lambda: None)
+    panel.paint(story.view(story.OPENING, until=3), NOW)
+    logs = panel.widget.children[2]  # type: ignore[attr-defined]
+    first, titles = logs.children, list(logs.titles)
+    panel.paint(story.running(), NOW)
+    assert logs.children == first
+    assert logs.titles != titles
+    assert "lines dropped" in logs.children[1].value
+    assert logs.children[1].value.count("Downloading") == 80
+    panel.close()
+
+
+def test_what_the_widget_sends_is_bounded(bare: Notebook) -> None:
+    panel = Panel(str, cancel=lambda: None, detach=lambda: None)
+    panel.paint(story.running(), NOW)
+    head, _, logs = panel.widget.children  # type: ignore[attr-defined]
+    assert len(head.value) + sum(len(each.value) for each in logs.children) < 40_000
+    panel.close()
+
+
+def test_a_painter_coalesces_and_paints_last_last() -> None:
+    painted: list[str] = []
+    painter = Painter(lambda: painted.append("now"), lambda: painted.append("last"), pause=0.05)
+    painter.start()
+    for _ in range(1000):
+        painter.poke()
+    painter.end()
+    painter.join(10)
+    assert painted[-1] == "last"
+    assert painted.count("last") == 1
+    assert len(painted) < 50
+
+
+def test_an_interrupt_detaches_and_says_how_to_go_on(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    replay = Replay(story.told(story.OPENING, story.GOOD_END), pause=20)
+    dep = deployment(replay)
+
+    def interrupted(self: LiveView, *, detach: bool) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live_module.LiveView, "wait", interrupted)
+    host = notebook.shell.magics_manager.registry["DefangMagics"]._host()
+    host._kernel = True
+    notebook.shell.user_ns.update(host=host, dep=dep)
+    over = notebook.run("host.watch(dep, detach=False)")
+    assert over is False
+    assert (
+        f"deployment {story.ID} goes on; `%defang attach {story.ID}` shows it, `%defang cancel {story.ID}` ends it"
+        in notebook.text
+    )
+    replay.go_on.set()
+    dep.wait()
+
+
+def test_without_a_kernel_progress_is_lines(notebook: Notebook) -> None:
+    dep = deployment(Replay(story.told(story.OPENING, story.GOOD_END)))
+    notebook.shell.user_ns.update(host=notebook.shell.magics_manager.registry["DefangMagics"]._host(), dep=dep)
+    assert notebook.run("host.watch(dep, detach=False)") is True
+    lines = notebook.text.splitlines()
+    assert lines[0] == f"shop → local: up {story.ID}"
+    assert "web: http://localhost:18080" in lines
+    assert any(line.startswith("✔ live") for line in lines)
+
+
+def test_a_deployment_shows_itself_as_it_is_now(notebook: Notebook) -> None:
+    dep = deployment(Replay(story.told(story.OPENING, story.GOOD_END)))
+    dep.wait()
+    notebook.shell.user_ns["dep"] = dep
+    notebook.run("dep")
+    assert "✔ shop → local · live" in notebook.plain
+    assert "Open web" in notebook.html
+
+
+def records(count: int) -> list[LogRecord]:
+    return [LogRecord(service="web", time=story.START + number, line=f"line {number}") for number in range(count)]
+
+
+def test_logs_are_a_bounded_ring_in_one_output(shown: list[dict[str, Any]]) -> None:
+    LogView(most=10).run(records(25), follow=False)
+    (output,) = shown
+    assert output["data"]["text/plain"].splitlines()[0] == "… 15 lines dropped"
+    assert "web.1 | line 24" in output["data"]["text/html"]
+    assert "line 14" not in output["data"]["text/html"]
+
+
+def test_followed_logs_end_with_an_interrupt(shown: list[dict[str, Any]]) -> None:
+    def endless() -> Any:
+        yield from records(3)
+        raise KeyboardInterrupt
+
+    LogView(most=10).run(endless(), follow=True)
+    assert "line 2" in shown[-1]["data"]["text/plain"]
+    assert len({each["slot"] for each in shown}) == 1
+
+
+def test_a_view_that_never_began_is_shown(shown: list[dict[str, Any]]) -> None:
+    assert "queued" in bundle(DeploymentView(id="x", project="shop", stack="local"), str, NOW)["text/plain"]

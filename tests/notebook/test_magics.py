@@ -1,0 +1,167 @@
+"""The magics in a real shell: what cells show, how they fail, what completes, and that unloading leaves nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from defang_nb.errors import ComposeError, UsageError
+from tests.notebook.conftest import Notebook
+
+SHOP = """%%compose shop
+services:
+  web:
+    image: python:3.12-slim
+    command: python -m http.server 8000
+    ports: ["8000"]
+    environment: {KEY: "${SECRET}"}
+"""
+
+
+def test_help_in_all_its_spellings(notebook: Notebook) -> None:
+    for cell in ("%defang up --help", "%defang up?", "%defang up ?", "  %defang up??"):
+        notebook.run(cell)
+        assert notebook.error is None
+        assert notebook.text.startswith("usage: %defang up [options]"), cell
+    notebook.run("%defang config set?")
+    assert notebook.text.startswith("usage: %defang config set")
+    notebook.run("%defang --help")
+    assert "commands:" in notebook.text
+
+
+def test_the_magics_own_documentation_is_the_help(notebook: Notebook) -> None:
+    assert "usage: %defang COMMAND" in notebook.shell.magics_manager.magics["line"]["defang"].__doc__
+    assert "%%compose [name]" in notebook.shell.magics_manager.magics["cell"]["compose"].__doc__
+
+
+def test_a_question_mark_elsewhere_stays_ipythons(notebook: Notebook) -> None:
+    notebook.run("text = 'defang up?'")
+    assert notebook.shell.user_ns["text"] == "defang up?"
+
+
+def test_a_wrong_line_fails_the_cell_in_two_lines(notebook: Notebook) -> None:
+    notebook.run("%defang up --bild")
+    assert isinstance(notebook.error, UsageError)
+    assert notebook.text == "UsageError: %defang up has no option --bild\nhint: did you mean --build?\n"
+
+
+def test_a_compose_cell_shows_its_services(notebook: Notebook) -> None:
+    notebook.run(SHOP)
+    assert notebook.error is None, notebook.text
+    assert "shop · 1 service" in notebook.plain
+    assert "python:3.12-slim" in notebook.plain
+    assert "✘ SECRET (not set)" in notebook.plain
+    assert "8000 ingress" in notebook.html
+
+
+def test_a_wrong_compose_cell_fails_with_the_line_that_the_cell_shows(notebook: Notebook) -> None:
+    notebook.run("\n\n%%compose\nservices:\n  web:\n    image: x\n    prots: [1]\n")
+    assert isinstance(notebook.error, ComposeError)
+    number = notebook.shell.execution_count - 1
+    assert f"cell [{number}]:7:5" in notebook.text
+    assert "    7 |     prots: [1]\n" in notebook.text
+    assert "Traceback" not in notebook.text
+
+
+def test_compose_text_is_not_expanded(notebook: Notebook) -> None:
+    notebook.run("TAG = 'wrong'")
+    notebook.run("%%compose\nname: shop\nservices:\n  web:\n    image: python:${TAG:-3.12}\n    command: echo {TAG} $$TAG\n")
+    assert notebook.error is None, notebook.text
+    assert "python:3.12" in notebook.plain
+
+
+def test_a_compose_cell_takes_one_name(notebook: Notebook) -> None:
+    notebook.run("%%compose Not A name\nservices: {}\n")
+    assert isinstance(notebook.error, UsageError)
+
+
+def test_arguments_take_variables(notebook: Notebook) -> None:
+    notebook.run("name = 'up'")
+    notebook.run("%defang {name} --help")
+    assert "usage: %defang up" in notebook.text
+    notebook.run("%defang logs $missing")
+    assert isinstance(notebook.error, UsageError)
+    assert "no variable 'missing'" in notebook.text
+
+
+def test_a_shown_listing_is_not_shown_twice_but_again_when_asked(notebook: Notebook) -> None:
+    notebook.run("%defang deployments")
+    assert notebook.error is None, notebook.text
+    assert len(notebook.outputs) == 1
+    notebook.run("listed = %defang deployments")
+    notebook.run("listed")
+    assert "Deployments on local" in notebook.plain
+
+
+def test_completion(notebook: Notebook) -> None:
+    assert notebook.complete("%defang con") == ["config"]
+    assert notebook.complete("dep = %defang up --det") == ["--detach"]
+    assert notebook.complete("%defang up --stack=lo") == ["--stack=local"]
+    assert notebook.complete("%%compose\nservices:\n  web:\n    depe") == ["depends_on"]
+    notebook.run("token = 'x'\nnumber = 5")
+    assert notebook.complete("%defang config set A --from-variable tok") == ["token"]
+    notebook.run(SHOP)
+    assert notebook.complete("%defang logs w") == ["web"]
+    assert "SECRET" in notebook.complete("%defang config set ")
+
+
+def test_settings_are_checked(notebook: Notebook) -> None:
+    notebook.run("%config DefangMagics.stack = 'prod'")
+    magics = notebook.shell.magics_manager.registry["DefangMagics"]
+    assert magics.stack == "prod"
+    notebook.run("%config DefangMagics.stack = 'Not Good'")
+    assert magics.stack == "prod"
+    notebook.run("%config DefangMagics.proxy = '/user/ada/'")
+    assert magics.link("http://localhost:8080/x?y=1") == "/user/ada/proxy/8080/x?y=1"
+
+
+def test_unloading_leaves_nothing(bare: Notebook) -> None:
+    def state() -> tuple[object, ...]:
+        shell = bare.shell
+        return (
+            sorted(shell.magics_manager.magics["line"]),
+            sorted(shell.magics_manager.magics["cell"]),
+            list(shell.input_transformers_cleanup),
+            list(shell.Completer.custom_matchers),
+            [type(each).__name__ for each in shell.configurables],
+            dict(shell.display_formatter.ipython_display_formatter.deferred_printers),
+        )
+
+    before = state()
+    bare.run("%load_ext defang_nb")
+    bare.run("%reload_ext defang_nb")
+    assert state() != before
+    bare.run("%unload_ext defang_nb")
+    assert bare.error is None
+    assert state() == before
+    bare.run("%defang up")
+    assert "not found" in bare.text
+
+
+def test_loading_loads_little() -> None:
+    code = (
+        "import sys, IPython.core.interactiveshell as i\n"
+        "shell = i.InteractiveShell.instance()\n"
+        "shell.run_line_magic('load_ext', 'defang_nb')\n"
+        "print([m for m in ('grpc', 'msgspec', 'ipywidgets', 'rich', 'yaml', 'google.protobuf') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "expected"),
+    [
+        ("http://localhost:8080", "/user/a/", "/user/a/proxy/8080/"),
+        ("http://127.0.0.1:80/x/y", "/user/a", "/user/a/proxy/80/x/y"),
+        ("http://localhost:8080", "", "http://localhost:8080"),
+        ("https://example.com:8080/", "/user/a/", "https://example.com:8080/"),
+        ("postgres://localhost:5432/db", "/user/a/", "postgres://localhost:5432/db"),
+    ],
+)
+def test_links_through_a_hub(url: str, base: str, expected: str) -> None:
+    from defang_nb.notebook.links import proxied
+
+    assert proxied(url, base) == expected
