@@ -143,9 +143,18 @@ def lab(stack: Stack, tmp_path: Path) -> Iterator[Lab]:
         yield it
         it.shut_kernels_down()
     finally:
-        server.terminate()
-        server.wait(20)
+        end(server)
         log.close()
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """After its loop has ended, a worker thread of anyio can keep the server's process for ever."""
+    server.terminate()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def write_setting(folder: Path, plugin: str, values: Mapping[str, object]) -> None:

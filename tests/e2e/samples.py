@@ -1,0 +1,137 @@
+"""Take every application in a folder of samples live, one by one, and print a table: live, refused, or what went wrong.
+
+    python tests/e2e/samples.py [FOLDER] [NAME …]
+
+FOLDER (default: the environment's DEFANG_SAMPLES) holds one folder for each sample, with a Compose file in it. Each gets a stack of
+its own, and random values for the configuration that it needs. It is *live* when its first public address gives an HTTP answer
+below 500; those in `CUT_OFF` get no newer packages than of that date. Run by hand: it needs time and the network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parents[2]
+COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+CUT_OFF = {"fastapi": "2024-10-01", "fastapi-postgres": "2024-10-01"}
+"""Samples whose unpinned packages have moved on, and the date of packages that they run with."""
+UP_TIMEOUT = 300
+ANSWER_TIMEOUT = 30
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    outcome: str
+    seconds: float
+    detail: str = ""
+
+
+def main(arguments: list[str]) -> int:
+    folder = Path(arguments[0] if arguments else os.environ.get("DEFANG_SAMPLES", ""))
+    if not folder.is_dir() or not (arguments or os.environ.get("DEFANG_SAMPLES")):
+        say("skipped: there is no folder of samples; name one, or set DEFANG_SAMPLES")
+        return 0
+    names = arguments[1:] or sorted(each.name for each in folder.iterdir() if compose_file(each))
+    results = []
+    for name in names:
+        results.append(tried(folder / name))
+        say(row(results[-1]))
+    outcomes = [each.outcome for each in results]
+    say("\n" + ", ".join(f"{outcomes.count(each)} {each}" for each in sorted(set(outcomes))))
+    return 1 if {"failed", "hung", "left over", "dead"} & set(outcomes) else 0
+
+
+def compose_file(folder: Path) -> Path | None:
+    return next((folder / name for name in COMPOSE_NAMES if (folder / name).is_file()), None)
+
+
+def row(result: Result) -> str:
+    return f"{result.name:28} {result.outcome:9} {result.seconds:6.1f} s  {result.detail}"
+
+
+def tried(folder: Path) -> Result:
+    """Up, one answer, down."""
+    file = compose_file(folder)
+    if file is None:
+        return Result(folder.name, "failed", 0, "no Compose file")
+    with tempfile.TemporaryDirectory(prefix="defang-nb-sample-", ignore_cleanup_errors=True) as home:
+        begun = time.monotonic()
+        outcome, detail = live(file, Path(home))
+        seconds = time.monotonic() - begun
+        defang(Path(home), "down", "-p", project(file), "--yes")
+        if left := json_lines(defang(Path(home), "ps", "--json").stdout):
+            outcome, detail = "left over", ", ".join(each["service"] for each in left)
+    return Result(folder.name, outcome, seconds, detail)
+
+
+def live(file: Path, home: Path) -> tuple[str, str]:
+    """(outcome, detail) of taking it up in a stack in `home`."""
+    extra = {"DEFANG_EXCLUDE_NEWER": date} if (date := CUT_OFF.get(file.parent.name)) else {}
+    try:
+        done = defang(home, "up", "-f", str(file), extra=extra)
+        if done.returncode == 4:
+            for key in re.findall(r"(\w+) \(needed by", done.stderr):
+                defang(home, "config", "set", key, "--random", "-p", project(file))
+            done = defang(home, "up", "-f", str(file), extra=extra)
+    except subprocess.TimeoutExpired:
+        return "hung", f"no end after {UP_TIMEOUT} s"
+    said = next((line for line in done.stderr.splitlines() if "error" in line.lower()), done.stderr.strip()[-200:])
+    if done.returncode:
+        return ("refused" if done.returncode == 3 else "failed"), said
+    services = json_lines(defang(home, "ps", "--json").stdout)
+    urls = [each["url"] for service in services for each in service.get("endpoints", ()) if each.get("public", True)]
+    return answered(urls[0]) if urls else ("live", "no public address")
+
+
+def answered(url: str) -> tuple[str, str]:
+    """Whether something below 500 comes back, within half a minute."""
+    deadline = time.monotonic() + ANSWER_TIMEOUT
+    while True:
+        try:
+            with urlopen(url, timeout=10) as answer:
+                return "live", f"HTTP {answer.status}"
+        except HTTPError as error:
+            if error.code < 500:
+                return "live", f"HTTP {error.code}"
+            last = f"HTTP {error.code}"
+        except (URLError, OSError) as error:
+            last = str(error)
+        if time.monotonic() > deadline:
+            return "dead", last
+        time.sleep(0.5)
+
+
+def project(file: Path) -> str:
+    found = re.search(r"^name: *[\"']?([\w-]+)", file.read_text(), re.MULTILINE)
+    return found[1] if found else re.sub(r"[^a-z0-9_-]", "", file.parent.name.lower())
+
+
+def defang(home: Path, *arguments: str, extra: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"DEFANG_NB_HOME": str(home), "DEFANG_CD_IDLE": "2"} | (extra or {})
+    command = [sys.executable, "-m", "defang_nb", *arguments]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=UP_TIMEOUT)
+
+
+def json_lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
