@@ -26,6 +26,8 @@ from defang_nb.model.value import Json
 from defang_nb.provision.ports import Emit
 from defang_nb.provision.state import State
 
+_BUILDING = (ServiceState.BUILD_QUEUED, ServiceState.BUILD_RUNNING)
+
 
 class Narrator:
     """`plan` and `desired` are about to be applied to `state`, whose records are looked at again as steps end."""
@@ -96,7 +98,7 @@ class Narrator:
         for service in self._built_for(it.urn) if it.action is not Action.DELETE else ():
             if failed:
                 self._change(service, ServiceState.BUILD_FAILED, it.message)
-            elif it.status is StepStatus.DONE:
+            elif it.status is StepStatus.DONE and self._states.get(service) in _BUILDING:
                 self._change(service, ServiceState.UPDATE_QUEUED, "built")
         main = self._main(it.urn)
         if not main:

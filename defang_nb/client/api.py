@@ -187,8 +187,10 @@ def attach(deployment: str = "latest", *, project: str | None = None, stack: str
 def cancel(deployment: str = "latest", *, project: str | None = None, stack: str = "local") -> Deployment:
     """Ask cd to end a running deployment; `.wait(check=False)` waits until it did. Raises `NotFoundError`."""
     found = attach(deployment, project=project, stack=stack)
-    if not found.done:
-        loop.run(found._workspace.cancel(found.id))
+    try:
+        loop.run(_workspace(stack, None).cancel(found.id))
+    except NotFoundError:
+        found.wait(check=False)  # nobody runs it, so its story is at its end, or will be found to have none
     return found
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from defang_nb.errors import NotFoundError, UsageError
 from defang_nb.model.stack import LOCAL, STACK_NAME, Stack
 
 FOLDER = ".defang"
+FROM_ENVIRONMENT = ("DEFANG_BIND", "DEFANG_ENGINE", "DEFANG_EXCLUDE_NEWER")
+"""Settings that this process's environment may give where the stack does not: a cd that runs already has another environment.
+By name, since others that begin like these hold secrets."""
 
 
 def load_stack(name: str, working_dir: Path) -> Stack:
@@ -19,7 +23,7 @@ def load_stack(name: str, working_dir: Path) -> Stack:
         if file.is_file():
             return _read(name, file)
     if name == LOCAL.name:
-        return LOCAL
+        return Stack(name=name, settings=_from_environment())
     known = ", ".join(stack_names(working_dir))
     raise NotFoundError(f"there is no stack {name!r}: no file {FOLDER}/{name} here or above", hint=f"stacks: {known}")
 
@@ -43,4 +47,8 @@ def _read(name: str, file: Path) -> Stack:
     except DotenvError as error:
         raise UsageError(f"{file}:{error.line}: {error}") from None
     provider = settings.pop("DEFANG_PROVIDER", LOCAL.provider)
-    return Stack(name=name, provider=provider, settings=settings)
+    return Stack(name=name, provider=provider, settings=_from_environment() | settings)
+
+
+def _from_environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in FROM_ENVIRONMENT if os.environ.get(name)}

@@ -116,8 +116,8 @@ class Workspace:
 
     async def _connect(self) -> Cd:
         """A cd that speaks this protocol. One of another version is replaced when it is idle."""
-        from defang_nb.version import __version__
         from defang_nb.client.channel import Cd, UnreachableError
+        from defang_nb.version import __version__
 
         trouble: CdError = CdError("cd can't be reached")
         for _ in range(3):
