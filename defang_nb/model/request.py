@@ -45,12 +45,12 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_id(now: float | None = None) -> str:
-    """Ten characters that sort by the second they were made in; the last three are random."""
-    number, letters = int(time.time() if now is None else now), ""
-    for _ in range(7):
+    """Eleven characters that sort by the millisecond they were made in; the last two are random."""
+    number, letters = int(1000 * (time.time() if now is None else now)), ""
+    for _ in range(9):
         number, digit = divmod(number, 32)
         letters = _ALPHABET[digit] + letters
-    return letters + "".join(secrets.choice(_ALPHABET) for _ in range(3))
+    return letters + "".join(secrets.choice(_ALPHABET) for _ in range(2))
 
 
 def introduce(project: Project) -> tuple[ServiceInfo, ...]:

@@ -163,5 +163,5 @@ def test_what_is_no_request_is_refused(project: bytes) -> None:
 
 
 def test_ids_sort_by_time_and_differ() -> None:
-    assert new_id(1000.0)[:7] < new_id(1001.0)[:7] < new_id(4e9)[:7]
+    assert new_id(1000.0)[:9] < new_id(1000.002)[:9] < new_id(4e9)[:9]
     assert len({new_id(1000.0) for _ in range(20)}) > 1
