@@ -68,6 +68,11 @@ class LocalProvider:
 
         return await Launcher(self._stack, self._paths).launch()
 
+    async def stop_cd(self) -> None:
+        from defang_nb.providers.local.launcher import Launcher
+
+        await Launcher(self._stack, self._paths).stop()
+
     def resource_types(self) -> Mapping[str, ResourceType]:
         engine = self._engine
         types: list[ResourceType] = [
