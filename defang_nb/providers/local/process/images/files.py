@@ -19,7 +19,7 @@ from defang_nb.providers.local.process.images.steps import Copy, Files, Write
 def inside(root: Path, path: str) -> Path:
     """Where the container path `path` is under `root`. Raises `BuildError` when links on the way lead out of it."""
     target = Path(os.path.normpath(f"{root}/{posixpath.normpath(f'/{path}').lstrip('/')}"))
-    if not target.parent.resolve().is_relative_to(root.resolve()):
+    if target != root and not target.parent.resolve().is_relative_to(root.resolve()):
         raise BuildError(f"{path} leads out of the image")
     return target
 

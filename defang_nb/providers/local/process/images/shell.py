@@ -153,7 +153,7 @@ def _command(words: Sequence[str], operator: str, variables: Mapping[str, str]) 
     if operator == "||" and words[0] not in ("true", ":"):
         raise UnreadableError("an alternative (||)")
     kept: list[str] = []
-    joined = re.sub(r"(?<!\S)(\d?(?:>>?|&>|<))\x00", r"\1", "\x00".join(words)).split("\x00")
+    joined = re.sub(r"(?<![^\x00])(\d?(?:>>?|&>|<))\x00", r"\1", "\x00".join(words)).split("\x00")
     for raw in joined:
         if re.fullmatch(r"\d?(>|>>|&>|<)(/dev/null|&\d)", raw):
             continue
