@@ -82,7 +82,7 @@ def test_quickstart_goes_live_is_clicked_saved_and_reopened(lab: Lab, page: Page
     menu(page, "Run", "Run All Above Selected Cell")
     view = cell(page, "dep = %defang up").locator(".jp-OutputArea")
     link = view.locator("a[href^='http']").first
-    expect(view).to_contain_text("succeeded", timeout=UP_TIMEOUT)
+    expect(view).to_contain_text("✔ live", timeout=UP_TIMEOUT)
     expect(cell(page, "urlopen")).to_contain_text("Hello, notebook!")
     expect(cell(page, "%defang ps").locator(".jp-OutputArea")).to_contain_text("running")
     for theme in ("light", "dark"):
@@ -94,13 +94,13 @@ def test_quickstart_goes_live_is_clicked_saved_and_reopened(lab: Lab, page: Page
     opened.value.close()
     cell(page, "%defang down").locator(".jp-InputArea-editor").click()
     page.keyboard.press("Shift+Enter")
-    expect(cell(page, "%defang down").locator(".jp-OutputArea")).to_contain_text("succeeded")
+    expect(cell(page, "%defang down").locator(".jp-OutputArea")).to_contain_text("✔ down")
     save(page)
     close_notebook(page, lab)
     assert "Hello, notebook!" in (lab.folder / "quickstart.ipynb").read_text()
 
     page.goto(lab.address("quickstart.ipynb"))
-    expect(view).to_contain_text("succeeded")
+    expect(view).to_contain_text("✔ live")
     expect(view).to_contain_text("hello")
     expect(page.locator(".jp-Notebook")).not_to_contain_text(LOST)
     picture(page, view, "quickstart-reopened")
