@@ -48,7 +48,8 @@ def test_a_healthcheck_is_kept():
 
 
 def test_only_needed_stages_are_there_and_targets_are_found():
-    text = "FROM golang AS unused\nRUN go build\nFROM node:20 AS ui\nRUN npm ci\nFROM python:3.11 AS app\nCOPY --from=ui /dist ./static\nFROM app AS dev\n"
+    text = "FROM golang AS unused\nRUN go build\nFROM node:20 AS ui\nRUN npm ci\nFROM python:3.11 AS app\n"
+    "COPY --from=ui /dist ./static\nFROM app AS dev\n"
     assert [each.index for each in recipe(text, target="app").stages] == [1, 2]
     assert [each.index for each in recipe(text).stages] == [1, 2, 3]
     assert [each.code for each in recipe(text, target="nothing").errors] == ["target-missing"]
@@ -103,7 +104,8 @@ def test_another_python_only_when_allowed():
 def test_environments_copied_between_stages_are_inherited():
     text = (
         "FROM python:3.11 AS b\nRUN python -m venv /opt/venv\nRUN pip install x\n"
-        "FROM python:3.11\nCOPY --from=b /opt/venv /opt/venv\nCOPY --from=b /app /app\nCOPY --from=ghcr.io/astral-sh/uv:latest /uv /bin/\n"
+        "FROM python:3.11\nCOPY --from=b /opt/venv /opt/venv\nCOPY --from=b /app /app\n"
+        "COPY --from=ghcr.io/astral-sh/uv:latest /uv /bin/\n"
     )
     found = recipe(text)
     assert not found.errors
