@@ -55,12 +55,13 @@ class State:
     `recorded` (urn → record) may hold replaced resources that still have to go, under `retired_urn`; the planner deletes them.
     """
 
-    def __init__(self, snapshot: Snapshot, version: str, lease: Lease | None, journal: Journal | None) -> None:
+    def __init__(self, snapshot: Snapshot, generation: int, position: str, lease: Lease | None) -> None:
         self._recorded = dict(snapshot.recorded)
         self._pending = {begin.token: begin for begin in snapshot.pending}
-        self._version = version
+        self._generation = generation
+        self._position = position
         self._lease = lease
-        self._journal = journal
+        self._journal: Journal | None = None
 
     @classmethod
     async def open(cls, store: ObjectStore, project: str, *, lease: Lease | None = None) -> State:
@@ -77,7 +78,7 @@ class State:
             return state
         if len(names) > SNAPSHOT_AFTER:
             head = await _begin_generation(store, root, head, stored, state._snapshot(), lease)
-            names = []
+            names, state._generation, state._position = [], head.generation, ""
         written = sum(name.startswith(f"{lease.epoch:08d}-") for name in names)
         state._journal = Journal(store, _prefix(root, head), lease.epoch, written)
         return state
@@ -89,7 +90,7 @@ class State:
         keys = await store.list(prefix)
         snapshot = await _read_snapshot(store, head)
         names = [key.removeprefix(prefix) for key in keys]
-        state = cls(snapshot, f"{head.generation}/{names[-1] if names else ''}", lease, None)
+        state = cls(snapshot, head.generation, names[-1] if names else "", lease)
         for entries in await asyncio.gather(*(read_entries(store, key) for key in keys)):
             state._fold(entries)
         return state, names
@@ -101,7 +102,7 @@ class State:
     @property
     def version(self) -> str:
         """Names what was read; another version may be another state."""
-        return self._version
+        return f"{self._generation}/{self._position}"
 
     @property
     def pending(self) -> tuple[Begin, ...]:
@@ -133,7 +134,7 @@ class State:
             except SealedError:
                 self._lease.lost.set()
                 raise _lost() from None
-            self._version = self._journal.position
+            self._position = self._journal.position
         self._fold(read)
 
     async def drain(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,10 +47,10 @@ class MemoryStore:
         self.after("delete", key)
 
     async def upload(self, key: str, path: Path) -> None:
-        await self.put(key, path.read_bytes())
+        await self.put(key, await asyncio.to_thread(path.read_bytes))
 
     async def download(self, key: str, path: Path) -> None:
         found = await self.get(key)
         if found is None:
             raise NotFoundError(f"there is no object {key!r}")
-        path.write_bytes(found.data)
+        await asyncio.to_thread(path.write_bytes, found.data)

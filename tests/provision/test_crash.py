@@ -1,4 +1,4 @@
-"""Killed at every boundary (each write to the store, each call to the cloud, before and after it), the next run makes it good."""
+"""Killed at every boundary (each write to the store and each call to the cloud, before and after it), the next run mends it."""
 
 from __future__ import annotations
 

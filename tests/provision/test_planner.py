@@ -92,8 +92,8 @@ def test_what_is_the_same_is_kept() -> None:
             "url changed",
         ),
         (
-            {c: 1 for c in "abcde"},
-            {c: 2 for c in "abcde"},
+            dict.fromkeys("abcde", 1),
+            dict.fromkeys("abcde", 2),
             [Change(path=c, before="1", after="2") for c in "abcde"],
             "a, b and 3 more changed",
         ),

@@ -143,16 +143,7 @@ class TestFolders:
     async def test_conditions_hold_between_processes(self, tmp_path: Path) -> None:
         store = FileStore(tmp_path / "store")
         await store.put("count", b"0")
-        racers = [
-            subprocess.Popen(
-                [sys.executable, "-c", _RACE, str(tmp_path / "store"), str(n)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for n in range(3)
-        ]
-        won = [int(racer.communicate("go\n", timeout=60)[0]) for racer in _released(racers)]
+        won = await asyncio.to_thread(_race, tmp_path / "store")
         assert sum(won) == 50
         found = await store.get("count")
         assert found is not None
@@ -187,10 +178,16 @@ class TestFolders:
         assert (tmp_path / "store/a/b").stat().st_mode & 0o077 == 0
 
 
-def _released(racers: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
-    """All start at about the same time: each waits for a line."""
+def _race(root: Path) -> list[int]:
+    """How many keys each of three processes was first to write. They begin together: each waits for a line."""
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _RACE, str(root), str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for n in range(3)
+    ]
     for racer in racers[1:]:
         assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    return racers
+    return [int(racer.communicate("go\n", timeout=60)[0]) for racer in racers]
