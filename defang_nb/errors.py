@@ -42,9 +42,15 @@ class DefangError(Exception):
         """What IPython prints instead of a traceback (an IPython protocol; nothing of IPython is imported)."""
         from defang_nb.model.source import format_diagnostic
 
-        lines = [f"{type(self).__name__}: {self.message}"]
-        lines += [format_diagnostic(each) for each in self.diagnostics]
-        if self.hint:
+        told = [format_diagnostic(each) for each in self.diagnostics]
+        if len(told) == 1 and self.diagnostics[0].message in self.message:
+            # One finding, which the message is: its place goes before the message, its excerpt and hint after it.
+            position = self.diagnostics[0].position
+            where = f"{position}: " if position and str(position) not in self.message else ""
+            lines = [f"{type(self).__name__}: {where}{self.message}", *told[0].split("\n")[1:]]
+        else:
+            lines = [f"{type(self).__name__}: {self.message}", *told]
+        if self.hint and not any(self.hint == each.hint for each in self.diagnostics):
             lines.append(f"hint: {self.hint}")
         return lines
 
