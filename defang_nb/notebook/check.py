@@ -25,7 +25,7 @@ def check_cell(magics: DefangMagics, *, name: str, body: str) -> None:
     The text is kept either way, so that no later `up` quietly takes an older one.
     """
     shell: Any = magics.shell
-    label = f"cell [{shell.execution_count}]"
+    label = f"cell [{shell.displayhook.prompt_count}]"
     source = Source(numbered(body, _raw_cell(shell)), label, name)
     magics.cells.keep(source)
     checked = api.check(text=source.text, name=label, project=name or None, stack=magics.stack)

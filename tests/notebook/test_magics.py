@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from defang_nb.errors import ComposeError, UsageError
+from defang_nb.errors import ComposeError, UnsupportedError, UsageError
 from tests.notebook.conftest import Notebook
 
 SHOP = """%%compose shop
 services:
   web:
-    image: python:3.12-slim
-    command: python -m http.server 8000
+    build: .
     ports: ["8000"]
     environment: {KEY: "${SECRET}"}
 """
@@ -47,11 +47,16 @@ def test_a_wrong_line_fails_the_cell_in_two_lines(notebook: Notebook) -> None:
     assert notebook.text == "UsageError: %defang up has no option --bild\nhint: did you mean --build?\n"
 
 
+@pytest.fixture(autouse=True)
+def app(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM python:3.12-slim\nCMD ["python", "-m", "http.server", "8000"]\n')
+
+
 def test_a_compose_cell_shows_its_services(notebook: Notebook) -> None:
     notebook.run(SHOP)
     assert notebook.error is None, notebook.text
     assert "shop · 1 service" in notebook.plain
-    assert "python:3.12-slim" in notebook.plain
+    assert f"build {Path.cwd().name}" in notebook.plain
     assert "✘ SECRET (not set)" in notebook.plain
     assert "8000 ingress" in notebook.html
 
@@ -59,17 +64,24 @@ def test_a_compose_cell_shows_its_services(notebook: Notebook) -> None:
 def test_a_wrong_compose_cell_fails_with_the_line_that_the_cell_shows(notebook: Notebook) -> None:
     notebook.run("\n\n%%compose\nservices:\n  web:\n    image: x\n    prots: [1]\n")
     assert isinstance(notebook.error, ComposeError)
-    number = notebook.shell.execution_count - 1
-    assert f"cell [{number}]:7:5" in notebook.text
+    assert notebook.text.startswith("ComposeError: cell [2]:7:5: ")
+    assert notebook.text.count("prots") == 2
     assert "    7 |     prots: [1]\n" in notebook.text
     assert "Traceback" not in notebook.text
 
 
 def test_compose_text_is_not_expanded(notebook: Notebook) -> None:
     notebook.run("TAG = 'wrong'")
-    notebook.run("%%compose\nname: shop\nservices:\n  web:\n    image: python:${TAG:-3.12}\n    command: echo {TAG} $$TAG\n")
+    notebook.run("%%compose\nname: shop\nservices:\n  cache:\n    image: redis:${TAG:-7}\n    labels: {a: '{TAG} $$TAG'}\n")
     assert notebook.error is None, notebook.text
-    assert "python:3.12" in notebook.plain
+    assert "redis:7" in notebook.plain
+
+
+def test_what_a_stack_cannot_run_fails_the_cell_and_shows_the_project(notebook: Notebook) -> None:
+    notebook.run("%%compose shop\nservices:\n  web:\n    image: nginx\n")
+    assert isinstance(notebook.error, UnsupportedError)
+    assert "cell [2]:4:5: " in notebook.text
+    assert "nginx" in notebook.plain
 
 
 def test_a_compose_cell_takes_one_name(notebook: Notebook) -> None:
@@ -129,6 +141,7 @@ def test_unloading_leaves_nothing(bare: Notebook) -> None:
             dict(shell.display_formatter.ipython_display_formatter.deferred_printers),
         )
 
+    bare.run("%unload_ext defang_nb")  # IPython's own extension magics register themselves when first used
     before = state()
     bare.run("%load_ext defang_nb")
     bare.run("%reload_ext defang_nb")
