@@ -52,8 +52,10 @@ async def test_an_app_is_built_and_runs(write, wheel, bench):
 
 async def test_a_changed_source_file_installs_nothing_again(write, wheel, bench):
     name = wheel("greeting")
-    dockerfile = "FROM python:PY\nWORKDIR /app\nCOPY requirements.txt *.whl ./\nRUN pip install -r requirements.txt\n"
-    "COPY . .\nCMD python main.py\n"
+    dockerfile = (
+        "FROM python:PY\nWORKDIR /app\nCOPY requirements.txt *.whl ./\nRUN pip install -r requirements.txt\n"
+        "COPY . .\nCMD python main.py\n"
+    )
     context = write(Dockerfile=dockerfile, requirements_txt=f"./{name}\n", main_py="print(1)\n")
     first = await bench.build(context)
     assert [cached for line, cached in bench.steps if "pip" in line] == [False]

@@ -48,8 +48,10 @@ def test_a_healthcheck_is_kept():
 
 
 def test_only_needed_stages_are_there_and_targets_are_found():
-    text = "FROM golang AS unused\nRUN go build\nFROM node:20 AS ui\nRUN npm ci\nFROM python:3.11 AS app\n"
-    "COPY --from=ui /dist ./static\nFROM app AS dev\n"
+    text = (
+        "FROM golang AS unused\nRUN go build\nFROM node:20 AS ui\nRUN npm ci\nFROM python:3.11 AS app\n"
+        "COPY --from=ui /dist ./static\nFROM app AS dev\n"
+    )
     assert [each.index for each in recipe(text, target="app").stages] == [1, 2]
     assert [each.index for each in recipe(text).stages] == [1, 2, 3]
     assert [each.code for each in recipe(text, target="nothing").errors] == ["target-missing"]
