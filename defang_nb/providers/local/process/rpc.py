@@ -39,8 +39,10 @@ class _Transport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: object) -> http.client.HTTPConnection:
-        return _Connection(self._path)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        # As the base class does, or `close` would not find it.
+        self._connection = host, _Connection(self._path)
+        return self._connection[1]
 
 
 def call(path: Path, method: str, *arguments: object, accept: tuple[Fault, ...] = ()) -> Any:
