@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import normpath
 from pathlib import Path as FilePath
 
 from defang_nb.compose import variables
@@ -108,6 +109,7 @@ class Assembler:
         path = ("services", name, "extends")
         chain = (*chain, (file, name))
         other, wanted = extends.get("file"), extends["service"]
+        other = normpath(other) if other else None
         target = (variables.display(other, self.root) if other else file, wanted)
         if target in chain:
             shown = " → ".join(each for _, each in (*chain, target))
@@ -197,7 +199,7 @@ class Assembler:
         return found
 
     def _include(self, item: Map, at: Position, path: tuple[str | int, ...]) -> Map | None:
-        files = [absolute(each, self.base, self.home) for each in item["path"]]
+        files = [normpath(absolute(each, self.base, self.home)) for each in item["path"]]
         if again := next((each for each in files if each in self.including), None):
             shown = variables.display(again, self.root)
             self.problems.error("include-cycle", f"{shown} includes itself", at, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from defang_nb.compose.nodes import Map, Node, Symbolic
@@ -28,43 +29,39 @@ _PER_SERVICE: Final = ("command", "entrypoint")
 
 
 def canonical(model: Map, project: str, *, escape: bool) -> dict[str, Any]:
-    """The model in plain values. Extensions are kept at the top level only, as the reference does."""
+    """The model in plain values; `escape` unless its variables were left as they are."""
     text = _escaped if escape else str
     made: dict[str, Any] = {"name": project}
     for key, value in model.items():
         if key.startswith("x-"):
-            made[key] = _raw(value, text)
+            made[key] = _free(value, text)
         elif key not in ("name", "services") and value:
-            made[key] = _node(value, text, depth=1)
-    services = model.get("services")
+            made[key] = _node(value, text)
     made["services"] = {
-        name: {**_node(service, text, depth=2), **{key: _node(service.get(key), text, 3) for key in _PER_SERVICE}}
-        for name, service in (services or {}).items()
+        name: {**_node(service, text), **{key: _node(service.get(key), text) for key in _PER_SERVICE}}
+        for name, service in (model.get("services") or {}).items()
     }
     return made
 
 
-def _node(node: Node, text: Any, depth: int) -> Any:
+def _node(node: Node, text: Callable[[str], str]) -> Any:
     if isinstance(node, str):
         return text(node)
     if isinstance(node, dict):
         return {
-            text(key): (_raw(value, text) if key in _FREE else _node(value, text, depth + 1))
+            text(key): _free(value, text) if key in _FREE or key.startswith("x-") else _node(value, text)
             for key, value in node.items()
-            if not (key in _ONLY_TRUE and (value is False or value == 0 or value == "0"))
-            and not (key.startswith("x-") and depth > 1)
+            if key not in _ONLY_TRUE or value not in (False, 0, "0")
         }
-    if isinstance(node, list):
-        return [_node(value, text, depth + 1) for value in node]
-    return node
+    return [_node(value, text) for value in node] if isinstance(node, list) else node
 
 
-def _raw(node: Node, text: Any) -> Any:
+def _free(node: Node, text: Callable[[str], str]) -> Any:
     if isinstance(node, str):
         return text(node)
     if isinstance(node, dict):
-        return {text(key): _raw(value, text) for key, value in node.items()}
-    return [_raw(value, text) for value in node] if isinstance(node, list) else node
+        return {text(key): _free(value, text) for key, value in node.items()}
+    return [_free(value, text) for value in node] if isinstance(node, list) else node
 
 
 def _escaped(value: str) -> str:

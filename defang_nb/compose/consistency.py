@@ -98,6 +98,11 @@ class Checker:
             ):
                 for index, source, at in _sources(owner.get(key)):
                     self._known(key, what, source, at, (*path, index))
+        contexts = section(section(service, "build"), "additional_contexts")
+        for key, place in contexts.items():
+            if isinstance(place, str) and place.startswith("service:"):
+                place_path: Path = ("services", name, "build", "additional_contexts", key)
+                self._known("services", "service", place.removeprefix("service:"), contexts.value_at(key), place_path)
         for index, mount, at in _items(service.get("volumes")):
             if mount.get("type") == "volume" and mount.get("source"):
                 self._known("volumes", "volume", mount["source"], at, ("services", name, "volumes", index))

@@ -34,6 +34,8 @@ def normalise(model: Map, project: str) -> None:
         _networks(service)
         for name, at, restart in implied(service):
             _depend(service, name, at, restart=restart)
+        for dependency in section(service, "depends_on").values():
+            dependency.setdefault("required", True)
         if service.get("pull_policy") == "if_not_present":
             service["pull_policy"] = "missing"
     used = any("default" in service.get("networks", ()) for service in services_of(model).values())
@@ -70,10 +72,6 @@ def implied(service: Map) -> Iterator[tuple[str, Position | None, bool]]:
     for source, at in sources.pairs() if isinstance(sources, Seq) else ():
         if not source.startswith("container:"):
             yield source.partition(":")[0], at, False
-    contexts = section(section(service, "build"), "additional_contexts")
-    for key, place in contexts.items():
-        if isinstance(place, str) and place.startswith("service:"):
-            yield place.removeprefix("service:"), contexts.value_at(key), False
 
 
 def _depend(service: Map, name: str, at: Position | None, *, restart: bool) -> None:

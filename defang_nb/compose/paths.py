@@ -11,10 +11,10 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def absolute(path: str, base: str, home: str) -> str:
-    """`path` as an absolute, normalised path."""
+    """`path` as an absolute path; one that is absolute already stays as it is written."""
     if path == "~" or path.startswith("~/"):
-        path = home + path[1:]
-    if _DRIVE.match(path):
+        path = posixpath.join(home, path[2:])
+    if path.startswith("/") or _DRIVE.match(path):
         return path
     return os.path.normpath(posixpath.join(base, path))
 

@@ -140,5 +140,5 @@ class Resource(Kind):
 def _bind_device(volume: Map, ctx: Context) -> None:
     """A local volume that is really a bind mount names a folder, which may be relative."""
     options = volume.get("driver_opts")
-    if volume.get("driver") == "local" and isinstance(options, Map) and options.get("o") == "bind" and options.get("device"):
+    if volume.get("driver") == "local" and isinstance(options, Map) and options.get("o") == "bind" and "device" in options:
         options["device"] = absolute(options["device"], ctx.base, ctx.home)

@@ -27,6 +27,7 @@ from defang_nb.compose.kinds import (
 )
 from defang_nb.compose.mounts import Device, EnvFile, ExtraHosts, FilePath, FileRef, Ulimit, Volumes
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
+from defang_nb.compose.paths import absolute
 from defang_nb.compose.ports import Ports
 from defang_nb.compose.relations import BuildSpec, Extends, Names, depends_on
 from defang_nb.model.source import Position
@@ -125,7 +126,7 @@ class _SshKeys(Kind):
             return read
         made = Seq(read.at)
         for key, place in read.items():
-            made.add(key if place is None else f"{key}={place}", read.keys_at[key])
+            made.add(key if not place else f"{key}={absolute(place, ctx.base, ctx.home)}", read.keys_at[key])
         return made
 
 
