@@ -181,11 +181,13 @@ def _load(workspace: Workspace, inputs: Inputs) -> Loaded:
     sources: list[Source | Path] | None = [Path(each).expanduser() for each in files] or None
     if inputs.text is not None:
         sources = [Source(inputs.name or "compose", inputs.text)]
+    # As with the reference, a project's relative paths start at the folder of its first file.
+    beside = inputs.working_dir is None and files
     return load(
         sources,
-        working_dir=inputs.folder,
+        working_dir=Path(files[0]).expanduser().absolute().parent if beside else inputs.folder,
         project_name=inputs.project,
-        env_files=[Path(each).expanduser() for each in inputs.env_files],
+        env_files=[Path(each).expanduser().absolute() for each in inputs.env_files],
         profiles=tuple(inputs.profiles),
         services=tuple(inputs.services),
         stack=workspace.stack.name,
