@@ -113,7 +113,7 @@ def stage_look(view: DeploymentView) -> Look:
             return Look("■", "cancelled", Tone.WARN)
     if view.stage is Stage.QUEUED:
         return Look("○", "queued", Tone.WAIT)
-    removing = view.kind is Kind.DOWN and view.stage is Stage.PROVISIONING
+    removing = view.kind is Kind.DOWN and view.stage in (Stage.PROVISIONING, Stage.SETTLING)
     return Look("◐", "removing" if removing else _STAGES.get(view.stage, view.stage.value), Tone.RUN)
 
 
