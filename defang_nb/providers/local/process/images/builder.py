@@ -59,7 +59,8 @@ class ImageBuilder:
     ) -> BuiltImage:
         """Build `source` from its context `archive` into `folder(source.reference)`; what is there already is given at once.
 
-        `args` are the build arguments with configuration values resolved; `exclude_newer` is uv's cut-off date for packages.
+        `args` are the build arguments with configuration values resolved. Which of them hold any is read from `source.args`:
+        those values are masked in the log and stay symbolic in the image. `exclude_newer` is uv's cut-off date for packages.
         Raises `BuildError` with the Dockerfile's line and the last lines of the log. Cancelling ends the running child.
         """
         folder = self.folder(source.reference)
@@ -73,9 +74,8 @@ class ImageBuilder:
             await in_thread(lambda: unpack(archive, work / "context"))
             machine: Machine = self.machine if self.machine is not None else await asyncio.to_thread(look)
             recipe = await in_thread(lambda: compile_context(work / "context", source.dockerfile, source.target, args, machine))
-            meant = await in_thread(
-                lambda: compile_context(work / "context", source.dockerfile, source.target, symbolic(source.args), machine)
-            )
+            told = {**args, **symbolic(source.args)}
+            meant = await in_thread(lambda: compile_context(work / "context", source.dockerfile, source.target, told, machine))
             _refuse_errors(recipe)
             final = await self._stages(recipe, work, machine, log, exclude_newer)
             env, secret_env = _told_apart(meant.stages[-1].config.env)

@@ -223,7 +223,10 @@ def _environment_place(command: Command) -> str:
 
 
 def _install_places(command: Command) -> list[str]:
+    """Where in a container an installation puts its packages, when not into Python's own folders."""
     pip = _pip_arguments(command)
+    if command.words[:2] == ("uv", "sync"):
+        return [".venv"]
     if not pip or pip[0] != "install":
         return []
     place = install_of(pip[1:]).place

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -102,6 +104,8 @@ def command_of(image: BuiltImage, entrypoint: Sequence[str] | None, command: Seq
     own = image.cmd if entrypoint is None else ()
     rest = list(own if command is None else command)
     words = _without_init(first + rest)
+    if not words and image.kind is ImageKind.STATIC:
+        words = _serving()
     if len(words) == 1 and re.search(r"\s", words[0].strip()):
         words = ["/bin/sh", "-c", words[0]]
     if len(words) == 3 and words[1] == "-c" and PurePosixPath(words[0]).name in ("sh", "bash"):
@@ -127,6 +131,8 @@ def environment_of(image: BuiltImage, host: Mapping[str, str]) -> dict[str, str]
     if image.venv:
         result["VIRTUAL_ENV"] = image.venv
         result.setdefault("PYTHONUNBUFFERED", "1")
+        # `uv run` shall use what is installed, and not make an environment of its own.
+        result |= {"UV_PROJECT_ENVIRONMENT": image.venv, "UV_NO_SYNC": "1"}
         # Without it uwsgi reloads on SIGTERM, and is never stopped.
         result.setdefault("UWSGI_DIE_ON_TERM", "true")
     return result
@@ -138,6 +144,16 @@ _PASSED = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
     "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 )  # fmt: skip
+
+
+def _serving() -> list[str]:
+    """Serves the working directory on $PORT."""
+    script = Path(__file__).parent.parent / "shim" / "serve.py"
+    return [
+        "/bin/sh",
+        "-c",
+        f'exec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(script))} . "${{PORT:-8000}}" "/*=/index.html"',
+    ]
 
 
 def _without_init(words: list[str]) -> list[str]:

@@ -247,7 +247,8 @@ class _StageCompiler:
         inherited = [each for each in sources if self._is_environment(other, each)]
         rest = [each for each in sources if each not in inherited]
         actions: list[Action] = []
-        if inherited:
+        around = [each for each in rest if any(place.startswith(f"{posixpath.normpath(each)}/") for place in other.places)]
+        if inherited or around:
             self.places += [each for each in other.places if each not in self.places]
             actions.append(Inherit(stage=other.index))
         if rest:

@@ -191,6 +191,13 @@ async def test_without_a_dockerfile_it_is_detected(write, wheel, bench):
     assert "detected Python" in bench.lines[0]
 
 
+async def test_a_folder_of_static_files_serves_itself(write, bench):
+    image = await bench.build(write(**{"index.html": "hello", "css__a.css": "x"}))
+    assert image.kind.value == "static" and image.venv == ""
+    assert image.host_path("index.html").read_text() == "hello"
+    assert command_of(image, None, None)[:2] == ["/bin/sh", "-c"]
+
+
 @pytest.mark.e2e
 async def test_packages_from_the_index_with_a_cut_off(write, bench, monkeypatch, tmp_path):
     monkeypatch.delenv("UV_OFFLINE")

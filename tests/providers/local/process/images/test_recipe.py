@@ -116,6 +116,16 @@ def test_environments_copied_between_stages_are_inherited():
     assert found.stages[-1].places == ("/opt/venv",)
 
 
+def test_an_environment_inside_a_copied_folder_is_inherited_too():
+    found = recipe(
+        "FROM ghcr.io/astral-sh/uv:python3.11-bookworm AS b\nWORKDIR /app\nRUN uv sync --frozen\n"
+        "FROM python:3.11-slim\nCOPY --from=b /app /app\nCMD /app/.venv/bin/python x\n"
+    )
+    assert not found.errors
+    assert [type(task.action) for step in found.stages[-1].steps for task in step.tasks] == [Inherit, Copy]
+    assert found.stages[-1].places == ("/app/.venv",)
+
+
 def test_what_is_left_out_is_said():
     found = recipe("FROM python:3.11\nRUN apt-get update && apt-get install -y libvips curl\nRUN adduser x\n").diagnostics
     assert [(each.severity.value, each.position.line) for each in found] == [("info", 1), ("warning", 2)]
