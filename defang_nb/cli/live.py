@@ -12,12 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from defang_nb.model.events import Kind
 from defang_nb.model.source import format_diagnostic
 from defang_nb.model.view import DeploymentView
 from defang_nb.render.logs import panes
 from defang_nb.render.order import in_dependency_order
 from defang_nb.render.problems import by_weight
-from defang_nb.render.text import headline, plan_lines, render_text
+from defang_nb.render.text import headline, plan_lines
 from defang_nb.render.words import SEVERITIES, Look, Tone, clean, service_look, stage_look
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def watch_live(deployment: Deployment, console: Console) -> None:
     finally:
         stop()
     view = deployment.view
-    console.print(Text(render_text(view, now=time.time()), style=""), style=None, highlight=False)
+    console.print(live_view(view, now=time.time()))
     for url in _doors(view):
         console.print(Text(f"→ {url}", style=f"bold link {url}"))
 
@@ -59,9 +60,10 @@ def _drawn(deployment: Deployment) -> RenderableType:
 def live_view(view: DeploymentView, *, now: float) -> RenderableType:
     """What stands on the terminal at one moment."""
     parts: list[RenderableType] = [Text(headline(view, now), style=f"bold {_STYLES[stage_look(view).tone]}")]
-    parts.append(ProgressBar(total=100, completed=round(100 * view.progress), width=60))
+    if not view.done:
+        parts.append(_bar(view))
     parts.append(_services(view))
-    if view.plan is not None and not view.steps:
+    if view.plan is not None and (view.kind is Kind.PREVIEW or not view.steps):
         parts.append(Text("\n".join(plan_lines(view.plan))))
     for pane in panes(view, now):
         if pane.open:
@@ -72,7 +74,18 @@ def live_view(view: DeploymentView, *, now: float) -> RenderableType:
     parts.extend(
         Text(format_diagnostic(each), style=_STYLES[SEVERITIES[each.severity].tone]) for each in by_weight(view.diagnostics)
     )
+    if view.done and view.message:
+        parts.append(Text(f"{stage_look(view).icon} {view.message}"))
+    if view.done and view.hint:
+        parts.append(Text(f"  hint: {view.hint}"))
     return Group(*parts)
+
+
+def _bar(view: DeploymentView) -> RenderableType:
+    """In a table of its own, since a bar alone does not end its line."""
+    row = Table.grid()
+    row.add_row(ProgressBar(total=100, completed=round(100 * view.progress), width=60))
+    return row
 
 
 def _services(view: DeploymentView) -> Table:

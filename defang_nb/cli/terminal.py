@@ -88,8 +88,7 @@ class TerminalHost:
         if deployment.accepted or deployment.done:
             self.note(f"\n{goes_on(deployment, Face.CLI)}")
         else:
-            deployment.cancel()
-            self.note("\nstopped before the deployment began; nothing was changed")
+            self.note("\ninterrupted before the deployment began")
 
     def _tell(self, deployment: Deployment, *, detach: bool) -> None:
         for view, event in told(deployment, detach=detach):

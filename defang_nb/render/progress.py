@@ -8,6 +8,7 @@ from defang_nb.model.events import (
     EndpointFound,
     Event,
     Finished,
+    Kind,
     LogLine,
     Planned,
     Requested,
@@ -18,6 +19,7 @@ from defang_nb.model.events import (
 )
 from defang_nb.model.source import format_diagnostic
 from defang_nb.model.view import DeploymentView
+from defang_nb.render.text import plan_lines
 from defang_nb.render.words import clean, elapsed, plan_counts, service_look, stage_look, step_title
 
 
@@ -35,6 +37,8 @@ def progress_line(view: DeploymentView, event: Event) -> str:
             return f"{', '.join(services)} build: {clean(line)}"
         case LogLine(service=name, line=line):
             return f"{name} | {clean(line)}"
+        case Planned(plan=plan) if view.kind is Kind.PREVIEW:
+            return "\n".join(plan_lines(plan)).strip()
         case Planned(plan=plan):
             return f"plan: {plan_counts(plan)}"
         case StepFinished(urn=urn, status=StepStatus.FAILED, message=message):
