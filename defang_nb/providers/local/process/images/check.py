@@ -16,6 +16,7 @@ from defang_nb.providers.local.process.images.compile import compile_context, sy
 from defang_nb.providers.local.process.images.files import matching
 from defang_nb.providers.local.process.images.image import BuiltImage, ImageKind, command_of
 from defang_nb.providers.local.process.images.machine import Machine, look
+from defang_nb.providers.local.process.images.paths_in_code import container_paths
 from defang_nb.providers.local.process.images.recipe import WAY_OUT
 from defang_nb.providers.local.process.images.steps import CONTEXT, Copy, Recipe
 
@@ -45,6 +46,8 @@ def check(
     if not recipe.errors:
         findings += _missing_sources(recipe, context, file)
         findings += _command(recipe, service, file)
+        config = recipe.stages[-1].config
+        findings += container_paths(context, (config.workdir, *config.volumes), Path(_shown(context, project)))
     return [_named(each, project, service) for each in findings]
 
 

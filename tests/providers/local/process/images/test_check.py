@@ -64,3 +64,15 @@ def test_detection_without_a_dockerfile(write, machine, files, codes):
     found = findings(write(**files), machine, dockerfile="")
     assert [each.code for each in found] == codes
     assert all(str(each.position) == "compose.yaml:4:5" for each in found)
+
+
+def test_code_that_names_container_paths_is_warned_of(write, machine):
+    context = write(
+        Dockerfile="FROM python:PY\nWORKDIR /app\nVOLUME /data\nCOPY . .\nCMD python main.py\n",
+        main_py="a = open('/app/a.csv')\nb = '/application'\n# '/app/x'\nc = \"sqlite:////data/db\"\n",
+    )
+    found = findings(context, machine, severity="warning")
+    assert [(str(each.position), each.code) for each in found] == [
+        ("context/main.py:1:11", "container-path"),
+        ("context/main.py:4:16", "container-path"),
+    ]
