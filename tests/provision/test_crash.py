@@ -116,3 +116,15 @@ async def test_a_change_of_mind_after_a_crash_leaves_nothing() -> None:
         assert world.cloud.things == {}
         assert await world.recorded() == {}
         at += 1
+
+
+async def test_a_change_of_mind_after_a_crash_in_a_change_goes_all_the_way_back() -> None:
+    """What was recorded before says nothing about what a dead update left: it is updated again, though nothing differs."""
+    at, died = 0, True
+    while died:
+        world = World()
+        await world.deploy(first())
+        died = await world.die(second(), at)
+        assert (await world.deploy(first())).outcome is Outcome.SUCCEEDED
+        await _assert_clean(world, first(), _shape(await world.recorded(), world))
+        at += 1

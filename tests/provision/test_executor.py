@@ -331,3 +331,14 @@ async def test_a_new_title_of_what_is_kept_is_recorded_once() -> None:
     writes = world.journal_writes()
     await world.deploy([a("disk", "data", protect=True)])
     assert world.journal_writes() == writes
+
+
+async def test_a_replacement_whose_old_one_does_not_go_leaves_it_recorded() -> None:
+    world = World()
+    await world.deploy([a("disk", "data", zone="a", fail="delete")])
+    applied = await world.deploy([a("disk", "data", zone="b")])
+    assert finished(world)["data"] == (StepStatus.FAILED, "delete refused")
+    assert set(applied.failed) == {"app/disk/data"}
+    (record,) = (await world.recorded()).values()
+    assert set(world.cloud.things) == {record.id}
+    assert not record.ready
