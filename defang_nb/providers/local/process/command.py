@@ -11,7 +11,7 @@ _PORT_OPTION = re.compile(
 
 
 def with_ports(words: Sequence[str], ports: Mapping[int, int]) -> list[str]:
-    """`words` with each target port replaced: alone (`runserver 8000`), after a port-like option, or inside (`0.0.0.0:8000`)."""
+    """`words` with each target port replaced: alone (`runserver 8000`), after a port-like option, or inside (`:8000`)."""
     moved = {str(target): str(here) for target, here in ports.items() if target != here}
     if not moved:
         return list(words)

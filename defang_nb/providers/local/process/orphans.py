@@ -84,11 +84,17 @@ def end(processes: Iterable[psutil.Process], grace: float = 2.0) -> None:
         for process in alive:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
-        deadline = time.monotonic() + grace
-        while (alive := [each for each in alive if _lives(each)]) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        alive = wait(alive, grace)
         if not alive:
             return
+
+
+def wait(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until all have ended; those that have not after `seconds`. Blocking."""
+    deadline = time.monotonic() + seconds
+    while (alive := [each for each in processes if _lives(each)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return alive
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import json
-import os
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -82,7 +81,7 @@ class PortBook:
             if (text := json.dumps(entries)) != before:
                 temporary = self.path.with_suffix(".new")
                 temporary.write_text(text)
-                os.replace(temporary, self.path)
+                temporary.replace(self.path)
 
     def owner(self, port: int) -> str:
         """The urn that `port` was given to, or ""."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import re
 import shlex
 import ssl
@@ -42,13 +43,13 @@ def of_healthcheck(check: Healthcheck | None, ports: Mapping[int, int]) -> Probe
     return _builtin(words, ports) or Probe(kind="exec", command=tuple(_with_ports(words, ports)))
 
 
-async def ask(probe: Probe, timeout: float) -> str:
+async def ask(probe: Probe, seconds: float) -> str:
     """ "" when the service is well, else what is wrong in a few words. For all kinds but `exec` and `none`."""
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             match probe.kind:
                 case "http":
-                    return await asyncio.to_thread(_http, probe.url, probe.fail, timeout)
+                    return await asyncio.to_thread(_http, probe.url, probe.fail, seconds)
                 case "postgres":
                     return await _postgres(probe.port)
                 case "redis":
@@ -58,7 +59,7 @@ async def ask(probe: Probe, timeout: float) -> str:
                     await _close(writer)
                     return ""
     except TimeoutError:
-        return f"no answer in {timeout:g} s"
+        return f"no answer in {seconds:g} s"
     except OSError:
         return f"nothing listens on port {probe.port}" if probe.port else "no connection"
 
@@ -151,9 +152,7 @@ def _http(url: str, fail: bool, timeout: float) -> str:
         if isinstance(error.reason, OSError):
             raise error.reason from error
         return str(error.reason)
-    except OSError:
-        raise
-    except Exception as error:  # edge: http.client raises its own for whatever a half-started server says
+    except http.client.HTTPException as error:
         return type(error).__name__
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from defang_nb.errors import ProviderError
 from defang_nb.providers.local.paths import StackPaths, private
@@ -94,7 +95,7 @@ class Supervisor:
         return note.starts if note else 0
 
     def exits(self, name: str) -> list[str]:
-        """How the program's processes ended ("exit status 1", "terminated by SIGKILL"), oldest first, as far as the log goes."""
+        """How the program's processes ended ("exit status 1", "terminated by SIGKILL"), oldest first, as the log has it."""
         with contextlib.suppress(OSError), self.log.open("rb") as file:
             # What was said before the program was put is about an earlier one of that name. The log's times are local.
             since = (self.programs / f"{name}.ini").stat().st_mtime - 0.01
@@ -178,22 +179,28 @@ class Supervisor:
         config = self.folder / "supervisord.conf"
         config.write_text(self._configuration())
         environ = {key: os.environ[key] for key in _PASSED if key in os.environ}
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(config)],
-            cwd=self.folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "start.log").open("wb"),
-            start_new_session=True,
-            check=False,
-        )
+        with (self.folder / "start.log").open("wb") as errors:
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(config)],
+                cwd=self.folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+                check=False,
+            )
         deadline = time.monotonic() + 20
         while not self._answers():
             if done.returncode or time.monotonic() > deadline:
                 reason = (self.folder / "start.log").read_text(errors="replace").strip().splitlines()[-1:]
                 raise ProviderError(f"the process manager does not start: {' '.join(reason)}", hint=f"its log: {self.log}")
             time.sleep(0.01)
+
+    def _process(self) -> psutil.Process | None:
+        with contextlib.suppress(ConnectionError, FileNotFoundError, psutil.Error):
+            return psutil.Process(call(self.socket, "supervisor.getPID"))
+        return None
 
     def _configuration(self) -> str:
         folder, socket = _quoted(self.folder), _quoted(self.socket)
@@ -251,14 +258,10 @@ stdout_logfile=NONE
         with self._locked():
             if any(self.programs.glob("*.ini")):
                 return
+            manager = self._process()
             with contextlib.suppress(ConnectionError, FileNotFoundError):
                 call(self.socket, "supervisor.shutdown")
-            while self._answers():
-                time.sleep(0.02)
-            pid = self.folder / "supervisord.pid"
-            deadline = time.monotonic() + 10
-            while pid.exists() and time.monotonic() < deadline:
-                time.sleep(0.02)
+            orphans.wait([manager] if manager else [], 10)
             orphans.end([*orphans.recorded(self.programs), *orphans.marked(self.paths.root)])
             for path in [*self.programs.iterdir(), *(each for each in self.folder.iterdir() if each.name != "lock")]:
                 if path.is_file() or path.is_socket():

@@ -28,7 +28,7 @@ CRASHES = 3
 
 
 class Waiter:
-    """Watches one service's programs. `budget` is how many seconds it may take to become well; `timeout` is one check's."""
+    """Watches one service's programs. `budget` is how many seconds it may take to become well; `seconds` is one check's."""
 
     def __init__(self, engine: Engine, emit: Emit, project: str, service: str, replicas: int = 1) -> None:
         self.engine = engine
@@ -38,7 +38,7 @@ class Waiter:
         self.programs = [program(project, service, number) for number in range(1, replicas + 1)]
         self._told = ""
 
-    async def well(self, probe: Probe, *, budget: float, timeout: float, restarts: bool) -> None:
+    async def well(self, probe: Probe, *, budget: float, seconds: float, restarts: bool) -> None:
         """Until every program runs and the probe is content. Raises `ProviderError`."""
         deadline = time.monotonic() + budget
         while True:
@@ -50,7 +50,7 @@ class Waiter:
                 if probe.kind == "none":
                     trouble = "" if all(state and state.state == "RUNNING" for state in states) else "starting"
                 else:
-                    trouble = await self._check(probe, timeout)
+                    trouble = await self._check(probe, seconds)
             if not trouble:
                 return
             self.tell(f"waiting: {trouble}")
@@ -92,11 +92,11 @@ class Waiter:
             self.emit(LogLine(service=self.service, line=line))
         return ProviderError(message, hint=hint or f"`logs {self.service}` shows what it wrote")
 
-    async def _check(self, probe: Probe, timeout: float) -> str:
+    async def _check(self, probe: Probe, seconds: float) -> str:
         if probe.kind != "exec":
-            return await ask(probe, timeout)
+            return await ask(probe, seconds)
         launch = self.engine.folder(self.project, self.service) / "launch.1.json"
-        return await run_check(launch, timeout)
+        return await run_check(launch, seconds)
 
     def _hint(self, probe: Probe) -> str:
         """Where the service listens instead, if it does."""
@@ -111,7 +111,7 @@ class Waiter:
         return ""
 
 
-async def run_check(launch: Path, timeout: float) -> str:
+async def run_check(launch: Path, seconds: float) -> str:
     """Run a health check's own command in the service's environment: "" or the last line that it wrote."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", str(LAUNCHER), str(launch), "--health",
@@ -119,10 +119,10 @@ async def run_check(launch: Path, timeout: float) -> str:
         start_new_session=True,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(timeout):
-            output, _ = await process.communicate()
+        async with asyncio.timeout(seconds):
+            await process.communicate()
     except TimeoutError:
-        return f"the health check takes longer than {timeout:g} s"
+        return f"the health check takes longer than {seconds:g} s"
     finally:
         if process.returncode is None:
             orphans.end(orphans.members(process.pid), grace=0.2)

@@ -6,6 +6,9 @@ The program replaces this process (so signals and exit codes are its own); a det
 with times and without secret values, to a log file of bounded size. Only the standard library, since every start pays for it.
 """
 
+# pathlib would cost every start some milliseconds, and to replace this process is the point:
+# ruff: noqa: PTH105, PTH110, PTH119, PTH123, S606
+
 from __future__ import annotations
 
 import ctypes

@@ -4,6 +4,9 @@ A path that is not there is answered with its redirect (`/old=/new`; `/*=/index.
 applications need it), else with 404. Only the loopback address listens, unless DEFANG_NB_BIND says otherwise.
 """
 
+# The base class deals in plain paths:
+# ruff: noqa: PTH110, PTH113
+
 from __future__ import annotations
 
 import os

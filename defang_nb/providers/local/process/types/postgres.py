@@ -61,7 +61,7 @@ class PostgresType(ServiceBase):
         project, service = parse_urn(operation.resource.urn)
         port = int(inputs["ports"]["5432"])
         waiter = Waiter(self.engine, operation.emit, project, service)
-        await waiter.well(Probe(kind="postgres", port=port), budget=_START_BUDGET, timeout=5, restarts=True)
+        await waiter.well(Probe(kind="postgres", port=port), budget=_START_BUDGET, seconds=5, restarts=True)
         values = self.engine.secret_values(project, [inputs["user"], inputs["password"], inputs["database"]])
         user, password, database = (fill(inputs[key], values) for key in ("user", "password", "database"))
         await self._sql(inputs["major"], port, _setup(user, password, database))
@@ -114,13 +114,14 @@ class PostgresType(ServiceBase):
 
 def _setup(user: str, password: str, database: str) -> str:
     """SQL that makes the role and the database, and sets the password; again and again if need be."""
+    role, base = _literal(user), _literal(database)
     secret = f"PASSWORD {_literal(password)}" if password else "PASSWORD NULL"
     return f"""\
-SELECT format('CREATE ROLE %I', {_literal(user)}) WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {_literal(user)}) \\gexec
+SELECT format('CREATE ROLE %I', {role}) WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {role}) \\gexec
 ALTER ROLE {_name(user)} SUPERUSER LOGIN {secret};
-SELECT format('CREATE DATABASE %I OWNER %I', {_literal(database)}, {_literal(user)})
-WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {_literal(database)}) \\gexec
-"""
+SELECT format('CREATE DATABASE %I OWNER %I', {base}, {role})
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {base}) \\gexec
+"""  # noqa: S608 - every value is quoted
 
 
 def _literal(text: str) -> str:

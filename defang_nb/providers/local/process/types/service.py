@@ -87,9 +87,9 @@ class ServiceType(ServiceBase):
         check = msgspec.convert(inputs["healthcheck"], Healthcheck) if inputs["healthcheck"] else None
         probe = self._probe(inputs, check)
         budget = _budget(check) if check else _PORT_BUDGET
-        timeout = min(check.timeout, budget) if check else 5.0
+        seconds = min(check.timeout, budget) if check else 5.0
         restarts = self._restart(inputs["restart"]) != "false"
-        await waiter.well(probe, budget=budget, timeout=timeout, restarts=restarts)
+        await waiter.well(probe, budget=budget, seconds=seconds, restarts=restarts)
         return made.outputs
 
     async def delete(self, recorded: Recorded) -> None:
