@@ -114,6 +114,7 @@ class Assembler:
         if target in chain:
             shown = " → ".join(each for _, each in (*chain, target))
             self.problems.error("extends-cycle", f"services extend each other in a circle: {shown}", at, path)
+            self.problems.broken.update(("services", each) for _, each in chain)
             return self._without_extends(service)
         base = self._base(other, wanted, services, file, at, path, chain)
         if base is None:
@@ -128,7 +129,7 @@ class Assembler:
     ) -> Map | None:  # fmt: skip
         if other is None:
             if wanted not in services:
-                if not self.problems.is_broken(("services", wanted)):
+                if not self.problems.is_gone("services", wanted):
                     hint = did_you_mean(wanted, services)
                     self.problems.error(
                         "unknown-service", f'there is no service "{wanted}" to extend in {file}', at, path, hint

@@ -109,7 +109,7 @@ class Checker:
 
     def _known(self, key: str, what: str, name: str, at: Position | None, path: Path) -> None:
         known = section(self.model, key)
-        if name in known or self.problems.is_broken((key, name)) or self.problems.is_broken((key,)):
+        if name in known or self.problems.is_gone(key, name):
             return
         hint = did_you_mean(name, known) or f"declare it at the top level: `{key}: {{{name}: …}}`"
         if what == "volume" and "/" in name:
@@ -125,7 +125,7 @@ class Checker:
             if isinstance(dependency, Map) and "condition" not in dependency:
                 hint = "add `condition: service_started`"
                 self._error("missing-key", f'{show(path)} needs "condition"', at, path, hint)
-            if other in self.active or self.problems.is_broken(("services", other)) or self.problems.is_broken(("services",)):
+            if other in self.active or self.problems.is_gone("services", other):
                 continue
             if other not in every:
                 hint = did_you_mean(other, [each for each in every if each != name])
@@ -160,19 +160,18 @@ class Checker:
     def _cycles(self) -> None:
         done: set[str] = set()
         for start in self.active:
-            trail: dict[str, Iterator[str]] = {}
-            stack = [start] if start not in done else []
-            while stack:
-                name = stack[-1]
-                if name not in trail:
-                    trail[name] = iter(section(self.active[name], "depends_on"))
+            trail = {} if start in done else {start: iter(section(self.active[start], "depends_on"))}
+            while trail:
+                name = next(reversed(trail))
                 other = next(trail[name], None)
                 if other is None:
-                    done.add(stack.pop())
-                elif other in stack:
-                    self._cycle([*stack[stack.index(other) :], other])
+                    done.add(name)
+                    del trail[name]
+                elif other in trail:
+                    names = list(trail)
+                    self._cycle([*names[names.index(other) :], other])
                 elif other in self.active and other not in done:
-                    stack.append(other)
+                    trail[other] = iter(section(self.active[other], "depends_on"))
 
     def _cycle(self, names: list[str]) -> None:
         depends = section(self.active[names[-2]], "depends_on")

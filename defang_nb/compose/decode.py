@@ -16,7 +16,7 @@ from defang_nb.compose.scalars import resolve
 from defang_nb.model.source import Position
 
 MAX_DEPTH = 100
-MAX_COPIED = 1_000_000
+MAX_COPIED = 300_000
 """How many nodes aliases may copy in one file, so that a few lines can't fill the memory."""
 
 _RESET = "!reset"

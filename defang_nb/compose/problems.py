@@ -38,6 +38,10 @@ class Problems:
         """Whether `path`, or a part of it, was found wrong (so that what follows from it is not said again)."""
         return any(each[: len(path)] == path for each in self.broken)
 
+    def is_gone(self, section: str, name: str) -> bool:
+        """Whether `name` is missing from its section only since it was found wrong as a whole."""
+        return (section, name) in self.broken or (section,) in self.broken
+
     def raise_errors(self) -> None:
         """Raises ComposeError with all findings, if one of them is an error."""
         errors = [each for each in self.sorted() if each.severity is Severity.ERROR]

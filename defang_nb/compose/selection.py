@@ -32,7 +32,7 @@ def select(services: Mapping[str, Map], wanted: Sequence[str], problems: Problem
     while open_:
         name = open_.pop()
         if name not in services:
-            if name in wanted and not problems.is_broken(("services", name)):
+            if name in wanted and not problems.is_gone("services", name):
                 problems.error("unknown-service", f'there is no service "{name}"', None, (), did_you_mean(name, services))
             continue
         if name not in keep:
