@@ -134,27 +134,7 @@ def reduce(view: DeploymentView, event: Event) -> DeploymentView:
     view = msgspec.structs.replace(view, sequence=event.sequence, updated=event.time)
     match event.payload:
         case Requested() as it:
-            services = {
-                info.name: ServiceView(
-                    name=info.name,
-                    what=info.what,
-                    managed=info.managed,
-                    replicas=info.replicas,
-                    depends_on=info.depends_on,
-                    changed=event.time,
-                )
-                for info in it.services
-            }
-            return msgspec.structs.replace(
-                view,
-                kind=it.kind,
-                project=it.project,
-                stack=it.stack,
-                provider=it.provider,
-                by=it.by,
-                started=event.time,
-                services=services,
-            )
+            return _requested(view, it, event.time)
         case StageChanged(stage=stage, detail=detail):
             return msgspec.structs.replace(view, stage=stage, detail=detail)
         case ServiceChanged() as it:
@@ -197,6 +177,30 @@ def replay(deployment: str, events: Iterable[Event]) -> DeploymentView:
     for event in events:
         view = reduce(view, event)
     return view
+
+
+def _requested(view: DeploymentView, it: Requested, time: float) -> DeploymentView:
+    services = {
+        info.name: ServiceView(
+            name=info.name,
+            what=info.what,
+            managed=info.managed,
+            replicas=info.replicas,
+            depends_on=info.depends_on,
+            changed=time,
+        )
+        for info in it.services
+    }
+    return msgspec.structs.replace(
+        view,
+        kind=it.kind,
+        project=it.project,
+        stack=it.stack,
+        provider=it.provider,
+        by=it.by,
+        started=time,
+        services=services,
+    )
 
 
 def _with_service(view: DeploymentView, name: str, **changes: object) -> DeploymentView:
