@@ -11,7 +11,7 @@ from defang_nb.compose import variables
 from defang_nb.compose.decode import decode
 from defang_nb.compose.interpolate import Interpolation
 from defang_nb.compose.kinds import DROP, Context, ListOf, Str, Struct, fields_of
-from defang_nb.compose.merge import enforce_unique, merge
+from defang_nb.compose.merge import drop_nulls, enforce_unique, merge
 from defang_nb.compose.nodes import Map, Node, Seq
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.problems import Problems, did_you_mean
@@ -33,6 +33,18 @@ class Source:
     text: str
 
 
+class _Unread(Map):
+    """Services of another file, of which each is checked once, when it is asked for; the others may be wrong."""
+
+    __slots__ = ("read",)
+
+    def __init__(self, services: Map) -> None:
+        super().__init__(services.at)
+        self.copy_marks(services)
+        self.update(services)
+        self.read: set[str] = set()
+
+
 @dataclass
 class Assembler:
     """Reads the files of one project folder. `including` are the files being read, so that none includes itself."""
@@ -45,7 +57,7 @@ class Assembler:
     as_compose: bool
     interpolate: bool = True
     including: tuple[str, ...] = ()
-    _bases: dict[str, Map | None] = field(default_factory=dict)
+    _bases: dict[str, _Unread | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.context = Context(self.problems, self.base, self.home)
@@ -57,6 +69,8 @@ class Assembler:
         for file, documents in sources:
             for document in documents:
                 self._fill(document)
+                if model is not None:
+                    drop_nulls(document, model)
                 part = self._document(document, file)
                 model = part if model is None else merge(model, part)
         return model if model is not None else Map()
@@ -101,6 +115,8 @@ class Assembler:
     # ---- extends -----------------------------------------------------------------------------------------------------
 
     def _extended(self, name: str, services: Map, file: str, chain: tuple[tuple[str, str], ...]) -> Map:
+        if isinstance(services, _Unread):
+            self._check(name, services)
         service: Map = services[name]
         extends = service.get("extends")
         if not isinstance(extends, Map):
@@ -153,13 +169,9 @@ class Assembler:
             hint = did_you_mean(wanted, services)
             self.problems.error("unknown-service", f'there is no service "{wanted}" in {name}', at, path, hint)
             return None
-        if wanted not in services.overrides:  # read each service of another file once, and only those that are asked for
-            services.overrides.add(wanted)
-            read = SERVICE.read(services[wanted], services.value_at(wanted), ("services", wanted), self.context)
-            services[wanted] = Map(services.value_at(wanted)) if read is DROP else read
         return self._extended(wanted, services, name, chain)
 
-    def _services_of(self, file: str, name: str, at: Position | None, path: tuple[str, ...]) -> Map | None:
+    def _services_of(self, file: str, name: str, at: Position | None, path: tuple[str, ...]) -> _Unread | None:
         text = variables.read_text(file, self.problems, at, path, what="the file to extend from")
         if text is None:
             return None
@@ -171,8 +183,13 @@ class Assembler:
         if services is None:
             self.problems.error("unknown-service", f"{name} has no services", at, path)
             return None
-        services.overrides = set()
-        return services
+        return _Unread(services)
+
+    def _check(self, name: str, services: _Unread) -> None:
+        if name not in services.read:
+            services.read.add(name)
+            read = SERVICE.read(services[name], services.value_at(name), ("services", name), self.context)
+            services[name] = Map(services.value_at(name)) if read is DROP else read
 
     def _without_extends(self, service: Map) -> Map:
         made = Map(service.at)

@@ -139,7 +139,7 @@ class _Load:
         flat = [document for _, found in documents for document in found]
         filler = assembler.filler if options.interpolate else None
         name = project_name(options.project_name, seen, flat, self.root, problems, filler)
-        seen.setdefault("COMPOSE_PROJECT_NAME", name)
+        seen["COMPOSE_PROJECT_NAME"] = name
         return name, seen, assembler.model(documents)
 
     def _variables(self) -> dict[str, str]:

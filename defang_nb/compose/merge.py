@@ -104,3 +104,13 @@ def enforce_unique(service: Map) -> None:
     for key in _IDENTITY:
         if isinstance(value := service.get(key), Seq):
             service[key] = unique(value, key)
+
+
+def drop_nulls(over: Map, base: Map) -> None:
+    """Take the keys of `over` away that have no value while `base` has one: they change nothing, and are no mistake."""
+    for key in list(over):
+        value, below = over[key], base.get(key)
+        if value is None and below is not None and key not in _REPLACED:
+            del over[key]
+        elif isinstance(value, Map) and isinstance(below, Map) and key not in ("environment", "args"):
+            drop_nulls(value, below)
