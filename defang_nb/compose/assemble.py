@@ -218,6 +218,10 @@ class Assembler:
 
     def _include(self, item: Map, at: Position, path: tuple[str | int, ...]) -> Map | None:
         files = [normpath(absolute(each, self.base, self.home)) for each in item["path"]]
+        if not files:
+            if not self.problems.is_broken(path):
+                self.problems.error("wrong-value", "an include names no file", at, path, "write `- path/to/compose.yaml`")
+            return None
         if again := next((each for each in files if each in self.including), None):
             shown = variables.display(again, self.root)
             self.problems.error("include-cycle", f"{shown} includes itself", at, path)

@@ -51,7 +51,7 @@ def _node(node: Node, text: Callable[[str], str]) -> Any:
         return {
             text(key): _free(value, text) if key in _FREE or key.startswith("x-") else _node(value, text)
             for key, value in node.items()
-            if key not in _ONLY_TRUE or value not in (False, 0, "0")
+            if (key not in _ONLY_TRUE or value not in (False, 0, "0")) and (value != [] or key in _PER_SERVICE)
         }
     return [_node(value, text) for value in node] if isinstance(node, list) else node
 

@@ -142,7 +142,7 @@ class Device(Kind):
         return fields_of(Map(at), at, source=source, target=target, permissions=rest[1] if len(rest) > 1 else "rwm")
 
 
-_FILE: Final = Struct({"source": Str(), "target": Str(), "uid": Str(), "gid": Str(), "mode": Mode()})
+_FILE: Final = Struct({"source": Str(), "target": Str(), "uid": Str(), "gid": Str(), "mode": Mode()}, required=("source",))
 
 
 class FileRef(Kind):
