@@ -132,4 +132,5 @@ class LocalProvider:
             position=project.position(path),
             path=path,
             service=service,
+            excerpt=checks.excerpt(project, project.position(path)),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from defang_nb.build.image import dockerfile_of, is_remote
 from defang_nb.model.project import ManagedKind, Project, Service
-from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.model.value import ConfigRef
 from defang_nb.providers.local.process import embedded
 from defang_nb.providers.local.process.images import check as images
@@ -138,7 +138,19 @@ class _Checker:
             position=self.project.position(path),
             path=path,
             service=self.service.name,
+            excerpt=excerpt(self.project, self.project.position(path)),
         )
+
+
+def excerpt(project: Project, position: Position | None) -> str:
+    """The source line at `position`; "" where it can't be read (text that came from a notebook cell)."""
+    if position is None:
+        return ""
+    try:
+        lines = Path(project.working_dir, position.file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return lines[position.line - 1] if position.line <= len(lines) else ""
 
 
 def disk_space(folder: Path) -> Diagnostic | None:

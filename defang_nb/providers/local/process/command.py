@@ -10,8 +10,14 @@ _PORT_OPTION = re.compile(
 )
 
 
-def with_ports(words: Sequence[str], ports: Mapping[int, int]) -> list[str]:
-    """`words` with each target port replaced: alone (`runserver 8000`), after a port-like option, or inside (`:8000`)."""
+def with_ports(words: Sequence[str], ports: Mapping[int, int], bind: str = "") -> list[str]:
+    """`words` with each target port replaced: alone (`runserver 8000`), after a port-like option, or inside (`:8000`).
+
+    `bind` is the address that stands for "every address" where one is written with a port (`0.0.0.0:8000`).
+    """
+    if bind:
+        # Nobody else on the network is meant: as a container's ports are published here, on the loopback address only.
+        words = [re.sub(r"(?<![\d.])0\.0\.0\.0(?=:\d)", bind, word) for word in words]
     moved = {str(target): str(here) for target, here in ports.items() if target != here}
     if not moved:
         return list(words)

@@ -30,6 +30,9 @@ async def _one(engine: Engine, note: ServiceNote, infos: Mapping[str, ProcessInf
     running = sum(each.alive for each in states)
     worst = min(states, key=lambda each: (each.alive, each.state != "FATAL"), default=None)
     state = _WORDS.get(worst.state, "stopped") if worst else "stopped"
+    healthy = await _listens(endpoints) if running and endpoints else None
+    if state == "starting" and healthy:
+        state = "running"
     over = worst is not None and worst.state == "EXITED"
     return ServiceStatus(
         project=note.project,
@@ -38,7 +41,7 @@ async def _one(engine: Engine, note: ServiceNote, infos: Mapping[str, ProcessInf
         detail=f"exited {worst.exit_status}" if over and worst else "",
         running=running,
         wanted=note.replicas,
-        healthy=await _listens(endpoints) if running and endpoints else None,
+        healthy=healthy,
         exit_code=worst.exit_status if over and worst else None,
         started=min((each.started for each in states if each.alive), default=None),
         restarts=sum(max(0, engine.supervisor.starts(name) - 1) for name in names),
@@ -53,5 +56,7 @@ async def _listens(endpoints: tuple[Endpoint, ...]) -> bool:
         async with asyncio.timeout(1):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
+            # A server that takes one connection at a time waits for this one's end.
+            await writer.wait_closed()
             return True
     return False

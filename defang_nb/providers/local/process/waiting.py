@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import sys
 import time
 from collections.abc import Sequence
@@ -38,13 +39,13 @@ class Waiter:
         self.programs = [program(project, service, number) for number in range(1, replicas + 1)]
         self._told = ""
 
-    async def well(self, probe: Probe, *, budget: float, seconds: float, restarts: bool) -> None:
+    async def well(self, probe: Probe, *, budget: float, seconds: float, restart: str) -> None:
         """Until every program runs and the probe is content. Raises `ProviderError`."""
         deadline = time.monotonic() + budget
         while True:
             infos = await self.engine.supervisor.infos()
             states = [infos.get(name) for name in self.programs]
-            self._crashed(states, restarts)
+            await self._crashed(states, restart)
             trouble = "starting"
             if all(state and state.alive for state in states):
                 if probe.kind == "none":
@@ -55,7 +56,9 @@ class Waiter:
                 return
             self.tell(f"waiting: {trouble}")
             if time.monotonic() >= deadline:
-                raise self._failure(f"{self.service} did not become healthy in {budget:g} s: {trouble}", self._hint(probe))
+                raise await self._failure(
+                    f"{self.service} did not become healthy in {budget:g} s: {trouble}", self._hint(probe)
+                )
             await asyncio.sleep(POLL)
 
     async def done(self) -> float:
@@ -65,10 +68,10 @@ class Waiter:
             infos = await self.engine.supervisor.infos()
             info = infos.get(self.programs[0])
             if info is None or info.state in ("FATAL", "STOPPED", "UNKNOWN"):
-                raise self._failure(f"{self.service} was stopped before it ended")
+                raise await self._failure(f"{self.service} was stopped before it ended")
             if info.state == "EXITED":
                 if info.exit_status:
-                    raise self._failure(f"{self.service} exited with code {info.exit_status}")
+                    raise await self._failure(f"{self.service} exited with code {info.exit_status}")
                 return time.monotonic() - began
             self.tell(f"running for {int(time.monotonic() - began)} s")
             await asyncio.sleep(POLL / 2)
@@ -78,17 +81,20 @@ class Waiter:
             self._told = detail
             self.emit(ServiceChanged(service=self.service, state=ServiceState.DEPLOYMENT_PENDING, detail=detail))
 
-    def _crashed(self, states: Sequence[ProcessInfo | None], restarts: bool) -> None:
+    async def _crashed(self, states: Sequence[ProcessInfo | None], restart: str) -> None:
         for number, (name, state) in enumerate(zip(self.programs, states, strict=True), 1):
             ends = self.engine.supervisor.exits(name)
-            over = state is None or state.state in ("FATAL", "STOPPED") or (state.state == "EXITED" and not restarts)
+            again = restart == "true" or (restart == "unexpected" and state is not None and state.exit_status)
+            over = state is None or state.state in ("FATAL", "STOPPED") or (state.state == "EXITED" and not again)
             if over or len(ends) >= CRASHES:
                 how = ends[-1] if ends else f"exit status {state.exit_status}" if state else "stopped"
                 message = f"{self.service} {_in_words(how)}" + (f" {len(ends)} times" if len(ends) > 1 else "")
-                raise self._failure(message, number=number)
+                raise await self._failure(message, number=number)
 
-    def _failure(self, message: str, hint: str = "", number: int = 1) -> ProviderError:
-        for line in last_lines(self.engine.log(self.project, self.service, number), LOG_TAIL):
+    async def _failure(self, message: str, hint: str = "", number: int = 1) -> ProviderError:
+        log = self.engine.log(self.project, self.service, number)
+        await _written(log)
+        for line in last_lines(log, LOG_TAIL):
             self.emit(LogLine(service=self.service, line=line))
         return ProviderError(message, hint=hint or f"`logs {self.service}` shows what it wrote")
 
@@ -129,6 +135,17 @@ async def run_check(launch: Path, seconds: float) -> str:
             await process.wait()
     # Its words are not told: they may quote the environment, secrets and all.
     return "" if process.returncode == 0 else f"the health check ended with code {process.returncode}"
+
+
+async def _written(log: Path) -> None:
+    """Wait until the last words of an ended program are in its log: what copies them holds a lock. Not for long."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        for _ in range(50):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                await asyncio.sleep(0.02)
 
 
 def _in_words(how: str) -> str:

@@ -12,6 +12,7 @@ with times and without secret values, to a log file of bounded size. Only the st
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -111,6 +112,8 @@ def pump(source: int, log: Log) -> None:
 
 def start_pump(log: Log) -> int:
     """Fork the copying process, as nobody's child (a program that waits for all its children must not wait for this one)."""
+    # Held until the copying ends, so that others can tell that the log is whole (flock(2): shared by forks, closed by exec).
+    fcntl.flock(log.file, fcntl.LOCK_SH)
     source, sink = os.pipe()
     child = os.fork()
     if child:

@@ -61,7 +61,7 @@ class PostgresType(ServiceBase):
         project, service = parse_urn(operation.resource.urn)
         port = int(inputs["ports"]["5432"])
         waiter = Waiter(self.engine, operation.emit, project, service)
-        await waiter.well(Probe(kind="postgres", port=port), budget=_START_BUDGET, seconds=5, restarts=True)
+        await waiter.well(Probe(kind="postgres", port=port), budget=_START_BUDGET, seconds=5, restart="true")
         values = self.engine.secret_values(project, [inputs["user"], inputs["password"], inputs["database"]])
         user, password, database = (fill(inputs[key], values) for key in ("user", "password", "database"))
         await self._sql(inputs["major"], port, _setup(user, password, database))

@@ -55,7 +55,7 @@ class RedisType(ServiceBase):
         project, service = parse_urn(operation.resource.urn)
         port = int(operation.resource.inputs["ports"]["6379"])
         waiter = Waiter(self.engine, operation.emit, project, service)
-        await waiter.well(Probe(kind="redis", port=port), budget=_START_BUDGET, seconds=5, restarts=True)
+        await waiter.well(Probe(kind="redis", port=port), budget=_START_BUDGET, seconds=5, restart="true")
         return made.outputs
 
     async def delete(self, recorded: Recorded) -> None:

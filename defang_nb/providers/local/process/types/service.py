@@ -88,8 +88,7 @@ class ServiceType(ServiceBase):
         probe = self._probe(inputs, check)
         budget = _budget(check) if check else _PORT_BUDGET
         seconds = min(check.timeout, budget) if check else 5.0
-        restarts = self._restart(inputs["restart"]) != "false"
-        await waiter.well(probe, budget=budget, seconds=seconds, restarts=restarts)
+        await waiter.well(probe, budget=budget, seconds=seconds, restart=self._restart(inputs["restart"]))
         return made.outputs
 
     async def delete(self, recorded: Recorded) -> None:
@@ -124,7 +123,7 @@ class ServiceType(ServiceBase):
         workdir = image.host_path(inputs["working_dir"] or image.workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         return _Start(
-            argv=with_ports([rewrite(word, image) for word in words], ports),
+            argv=with_ports([rewrite(word, image) for word in words], ports, self.engine.bind),
             env=self._environment(image, inputs, ports),
             cwd=workdir,
             health=health,
