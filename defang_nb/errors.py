@@ -14,6 +14,7 @@ DefangError                        exit code
  │   └─ VersionMismatchError       10   … or speaks another protocol version
  └─ NotFoundError                  11   no such deployment, service, stack or config
 
+A `DeploymentFailedError` has the exit code of what made it fail, where that is one of these (a build, the lease, the provider).
 An error says what happened (`message`), where (`diagnostics`, each with file, line and column), and what to do (`hint`).
 """
 

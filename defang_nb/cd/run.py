@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
@@ -17,6 +18,7 @@ from defang_nb.model.request import DeployRequest, introduce
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.providers.base import Provider
+from defang_nb.provision.calls import StoppedError, unless
 from defang_nb.provision.executor import Applied, apply, observe, recover, refresh
 from defang_nb.provision.lease import Holding, Lease
 from defang_nb.provision.planner import plan as make_plan
@@ -62,7 +64,7 @@ class Run:
             finished = await self._attempt()
         except DefangError as error:
             self._tell_all(error.diagnostics)
-            finished = Finished(outcome=Outcome.FAILED, message=error.message, hint=error.hint)
+            finished = _failed(error)
         except asyncio.CancelledError:
             finished = Finished(outcome=Outcome.FAILED, message=self._reason or "cd was ended", hint=AGAIN)
         except Exception as error:  # noqa: BLE001  # edge: a fault of ours must end the story too, and cd must go on
@@ -97,10 +99,13 @@ class Run:
         self.story.tell(StageChanged(stage=Stage.QUEUED))
         if request.dry_run:
             return await self._go_on(await State.open(self._store, name))
-        lease = Lease(
-            self._store, name, deployment=request.deployment, wait=request.lease_wait, on_wait=self._tell_wait
-        )  # fmt: skip
-        async with lease:
+        wait = request.lease_wait
+        lease = Lease(self._store, name, deployment=request.deployment, wait=wait, on_wait=self._tell_wait)
+        async with contextlib.AsyncExitStack() as held:
+            try:
+                await unless(self._cancel, held.enter_async_context(lease))
+            except StoppedError:
+                return Finished(outcome=Outcome.CANCELLED, message="cancelled before it began")
             return await self._go_on(await State.open(self._store, name, lease=lease))
 
     def _tell_wait(self, holding: Holding) -> None:
@@ -196,11 +201,15 @@ class Run:
             case _:
                 first = next(iter(applied.failed.values()), ProviderError("a step failed"))
                 more = f" (and {len(applied.failed) - 1} more)" if len(applied.failed) > 1 else ""
-                return Finished(outcome=Outcome.FAILED, message=first.message + more, hint=first.hint)
+                return _failed(first, more)
 
     def _tell_all(self, diagnostics: Sequence[Diagnostic]) -> None:
         for diagnostic in diagnostics:
             self.story.tell(Diagnosed(diagnostic=diagnostic))
+
+
+def _failed(error: DefangError, more: str = "") -> Finished:
+    return Finished(outcome=Outcome.FAILED, message=error.message + more, hint=error.hint, error=type(error).__name__)
 
 
 def _with_dependencies(urns: Sequence[str], recorded: Mapping[str, Recorded]) -> set[str]:

@@ -60,6 +60,7 @@ class Service(cd_pb2_grpc.CdServicer):
                 await asyncio.wait(late, timeout=grace)
 
     async def GetInfo(self, request: pb.GetInfoRequest, context: _Context) -> pb.GetInfoResponse:  # noqa: N802
+        self._active = time.monotonic()
         info = pb.GetInfoResponse(
             protocol=PROTOCOL, version=__version__, stack=self._stack, pid=os.getpid(), running=list(self._runs)
         )

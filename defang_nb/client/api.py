@@ -86,13 +86,14 @@ def start_up(
     dry_run: bool = False,
     yes: bool = False,
     wait_timeout: float | None = None,
+    lease_wait: float = 0.0,
 ) -> Deployment:
     """Load and check the project, then start its deployment and return at once; uploads go on in the background.
 
     `compose` (or `files`, in order of precedence) names Compose files; `text` is Compose text, called `name` in diagnostics.
     With none of them, the usual file names are looked for in `working_dir` (default: here) and its parents. `build` builds
     images even where they exist; `dry_run` ends with the plan; `yes` allows deleting what is protected; `wait_timeout` is in
-    seconds for the whole deployment.
+    seconds for the whole deployment, `lease_wait` those to wait while another one of the project goes on.
 
     Raises, before anything was touched: `ComposeError`, `UnsupportedError`, `ConfigMissingError`, `BuildError`. What goes wrong
     later (the upload, cd, the deployment) is raised by `Deployment.wait`.
@@ -101,7 +102,7 @@ def start_up(
         compose, files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
         env_files=env_files, working_dir=working_dir,
     )  # fmt: skip
-    return begin.start_up(inputs, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout)
+    return begin.start_up(inputs, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait)
 
 
 def up(
@@ -121,6 +122,7 @@ def up(
     detach: bool = False,
     yes: bool = False,
     wait_timeout: float | None = None,
+    lease_wait: float = 0.0,
 ) -> Deployment:
     """`start_up`, then wait until it is live (or, with `detach`, until cd has taken it over).
 
@@ -129,6 +131,7 @@ def up(
     deployment = start_up(
         compose, files=files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
         env_files=env_files, working_dir=working_dir, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout,
+        lease_wait=lease_wait,
     )  # fmt: skip
     return deployment.wait_accepted() if detach else deployment.wait()
 
@@ -156,21 +159,22 @@ def preview(
 
 def start_down(
     project: str | None = None, *, stack: str = "local", dry_run: bool = False, yes: bool = False,
-    working_dir: str | Path | None = None, wait_timeout: float | None = None,
+    working_dir: str | Path | None = None, wait_timeout: float | None = None, lease_wait: float = 0.0,
 ) -> Deployment:  # fmt: skip
     """Start taking everything of the project down; protected resources (data) only with `yes`."""
     workspace = _workspace(stack, working_dir)
     project = _project(workspace, project, working_dir)
-    return begin.start_down(workspace, project, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout)
+    return begin.start_down(workspace, project, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait)
 
 
 def down(
     project: str | None = None, *, stack: str = "local", dry_run: bool = False, yes: bool = False, detach: bool = False,
-    working_dir: str | Path | None = None, wait_timeout: float | None = None,
+    working_dir: str | Path | None = None, wait_timeout: float | None = None, lease_wait: float = 0.0,
 ) -> Deployment:  # fmt: skip
     """`start_down`, then wait until all is gone."""
     deployment = start_down(
-        project, stack=stack, dry_run=dry_run, yes=yes, working_dir=working_dir, wait_timeout=wait_timeout
+        project, stack=stack, dry_run=dry_run, yes=yes, working_dir=working_dir, wait_timeout=wait_timeout,
+        lease_wait=lease_wait,
     )  # fmt: skip
     return deployment.wait_accepted() if detach else deployment.wait()
 

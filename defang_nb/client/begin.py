@@ -72,7 +72,9 @@ def check(inputs: Inputs) -> Checked:
     return _check(workspace, inputs)
 
 
-def start_up(inputs: Inputs, *, build: bool, dry_run: bool, yes: bool, wait_timeout: float | None) -> Deployment:
+def start_up(
+    inputs: Inputs, *, build: bool, dry_run: bool, yes: bool, wait_timeout: float | None, lease_wait: float
+) -> Deployment:
     """Check it, digest its contexts, and start; see `api.start_up`."""
     workspace = Workspace(load_stack(inputs.stack, inputs.folder))
     checked = _check(workspace, inputs)
@@ -94,12 +96,15 @@ def start_up(inputs: Inputs, *, build: bool, dry_run: bool, yes: bool, wait_time
         dry_run=dry_run,
         yes=yes,
         wait_timeout=wait_timeout,
+        lease_wait=lease_wait,
         by=_by(),
     )
     return _start(workspace, request, prepared)
 
 
-def start_down(workspace: Workspace, project: str, *, dry_run: bool, yes: bool, wait_timeout: float | None) -> Deployment:
+def start_down(
+    workspace: Workspace, project: str, *, dry_run: bool, yes: bool, wait_timeout: float | None, lease_wait: float
+) -> Deployment:
     """See `api.start_down`."""
     request = DeployRequest(
         deployment=new_id(),
@@ -109,6 +114,7 @@ def start_down(workspace: Workspace, project: str, *, dry_run: bool, yes: bool, 
         dry_run=dry_run,
         yes=yes,
         wait_timeout=wait_timeout,
+        lease_wait=lease_wait,
         by=_by(),
     )
     return _start(workspace, request, ())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from defang_nb import errors
 from defang_nb.client import loop
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import CdError, DefangError, DeploymentCancelledError, DeploymentFailedError
@@ -202,8 +203,18 @@ class Deployment:
             return self._error
         view = self._view
         kind = DeploymentCancelledError if view.outcome is Outcome.CANCELLED else DeploymentFailedError
-        errors = [each for each in view.diagnostics if each.severity is Severity.ERROR]
-        return kind(view.message or f"{self.project} was not deployed", hint=view.hint, diagnostics=errors)
+        diagnostics = [each for each in view.diagnostics if each.severity is Severity.ERROR]
+        failure = kind(view.message or f"{self.project} was not deployed", hint=view.hint, diagnostics=diagnostics)
+        cause = _error_class(self._latest.payload) if self._latest else None
+        if cause is not None:
+            failure.exit_code = cause.exit_code
+        return failure
+
+
+def _error_class(payload: Payload) -> type[DefangError] | None:
+    """The kind of error that a deployment ended with, if this version knows it."""
+    found = getattr(errors, payload.error, None) if isinstance(payload, Finished) and payload.error else None
+    return found if isinstance(found, type) and issubclass(found, DefangError) else None
 
 
 def _call(callback: Subscriber, view: DeploymentView, event: Event) -> None:

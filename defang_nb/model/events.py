@@ -147,9 +147,12 @@ class Diagnosed(msgspec.Struct, frozen=True, kw_only=True, tag="diagnosed"):
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
+    """`error` is the kind of what made it fail, by its name in `errors` ("BuildError"); "" when it is of no such kind."""
+
     outcome: Outcome
     message: str = ""
     hint: str = ""
+    error: str = ""
 
 
 Payload = (

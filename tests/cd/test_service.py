@@ -25,6 +25,7 @@ from defang_nb.model.stack import Stack
 from defang_nb.providers.base import CdAddress
 from defang_nb.providers.local.launcher import Launcher
 from defang_nb.providers.local.paths import StackPaths
+from defang_nb.providers.local.rendezvous import Rendezvous
 
 TRANSPORTS = ("unix", "tls")
 
@@ -95,12 +96,12 @@ async def test_many_who_launch_get_the_same_one(home: Path) -> None:
 
 
 async def test_it_ends_by_itself_when_idle(home: Path) -> None:
-    launcher = Launcher(Stack(name="local", settings={"DEFANG_CD_IDLE": "0.2"}))
-    cd = Cd(await launcher.launch())
-    pid = (await cd.info()).pid
-    await cd.close()
-    gone, _ = await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=20)
-    assert gone or not psutil.pid_exists(pid)
+    launcher = Launcher(Stack(name="local", settings={"DEFANG_CD_IDLE": "0.5"}))
+    await launcher.launch()
+    pid = Rendezvous(StackPaths.of("local")).holder()
+    if pid is not None and psutil.pid_exists(pid):
+        _, left = await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)], timeout=20)
+        assert not left
     assert list(StackPaths.of("local").sockets.iterdir()) == []
 
 

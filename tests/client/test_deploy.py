@@ -15,11 +15,19 @@ import pytest
 
 from defang_nb.client import api
 from defang_nb.client.deployment import Deployment
-from defang_nb.errors import ConfigMissingError, DeploymentCancelledError, DeploymentFailedError, NotFoundError, UsageError
+from defang_nb.errors import (
+    BuildError,
+    ConfigMissingError,
+    DeploymentCancelledError,
+    DeploymentFailedError,
+    LeaseHeldError,
+    NotFoundError,
+    UsageError,
+)
 from defang_nb.model.events import Finished, Outcome, Requested, ServiceState, Stage
 from defang_nb.model.view import replay
 from defang_nb.providers.local.paths import StackPaths
-from tests.client.conftest import App, make_app
+from tests.client.conftest import App, make_app, until
 from tests.conftest import processes_of
 
 
@@ -119,10 +127,27 @@ def test_cancel_ends_it_and_up_continues(begun: Deployment, app: App) -> None:
 
 
 def test_a_second_up_of_the_same_project_is_told_who_is_at_it(begun: Deployment, app: App) -> None:
-    with pytest.raises(DeploymentFailedError, match=begun.id):
+    with pytest.raises(DeploymentFailedError, match=begun.id) as caught:
         api.up(working_dir=app.folder)
+    assert caught.value.exit_code == LeaseHeldError.exit_code
+    assert not begun.done
+
+
+def test_a_second_up_waits_if_asked(begun: Deployment, app: App) -> None:
+    second = api.start_up(working_dir=app.folder, lease_wait=60)
+    until(second, lambda view: begun.id in view.detail)
     app.open()
-    begun.wait(60)
+    assert begun.wait(60).view.finished is not None
+    assert second.wait(60).view.message == "nothing to change"
+
+
+def test_one_that_waits_can_be_cancelled(begun: Deployment, app: App) -> None:
+    second = api.start_up(working_dir=app.folder, lease_wait=600)
+    until(second, lambda view: begun.id in view.detail)
+    second.cancel()
+    with pytest.raises(DeploymentCancelledError):
+        second.wait(60)
+    assert not begun.done
 
 
 def test_projects_are_deployed_side_by_side(begun: Deployment, tmp_path: Path) -> None:
@@ -177,6 +202,7 @@ def test_a_failed_build_says_why(app: App) -> None:
     failed = api.attach().wait(check=False)
     assert failed.services["web"].state is ServiceState.BUILD_FAILED
     assert caught.value.message == failed.view.message
+    assert caught.value.exit_code == BuildError.exit_code
 
 
 def test_missing_configuration_stops_it_before_anything_starts(app: App, home: Path) -> None:

@@ -46,8 +46,12 @@ class Launcher:
         process = self._spawn()
         deadline = time.monotonic() + _PATIENCE
         while (address := self._rendezvous.find()) is None:
-            if process.poll():
-                raise CdError(f"cd ended at its start with exit code {process.returncode}", hint=self._last_words())
+            code = process.poll()
+            if code == 0:
+                # It left since another one served, or was idle; if nobody serves now, somebody has to.
+                process = self._spawn()
+            elif code is not None:
+                raise CdError(f"cd ended at its start with exit code {code}", hint=self._last_words())
             if time.monotonic() > deadline:
                 raise CdError(f"cd did not listen within {_PATIENCE:g} s", hint=self._last_words())
             await asyncio.sleep(0.01)

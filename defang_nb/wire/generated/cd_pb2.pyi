@@ -441,11 +441,13 @@ class Position(_message.Message):
     def __init__(self, file: _Optional[str] = ..., line: _Optional[int] = ..., column: _Optional[int] = ...) -> None: ...
 
 class Finished(_message.Message):
-    __slots__ = ("outcome", "message", "hint")
+    __slots__ = ("outcome", "message", "hint", "error")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     HINT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
     outcome: Outcome
     message: str
     hint: str
-    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ...) -> None: ...
+    error: str
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
