@@ -12,14 +12,20 @@ from defang_nb.compose.problems import Problems, did_you_mean
 from defang_nb.model.source import Position
 
 _CONTAINER_NAME: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
+_RESTART: Final = r"no|always|unless-stopped|on-failure(:\d+)?"
+_RESTARTS: Final = ("no", "always", "unless-stopped", "on-failure")
 _ONCE: Final = ("group_add", "security_opt", "external_links", "volumes_from", "device_cgroup_rules")
 
 
 class Checker:
-    """Checks the `active` services of `model` (those that profiles leave on)."""
+    """Checks the `active` services of `model` (those that profiles leave on).
 
-    def __init__(self, model: Map, active: Mapping[str, Map], problems: Problems) -> None:
+    `strict` also refuses what the reference lets pass and its engine then refuses, or nobody would carry out.
+    """
+
+    def __init__(self, model: Map, active: Mapping[str, Map], problems: Problems, *, strict: bool) -> None:
         self.model = model
+        self.strict = strict
         self.active = active
         self.problems = problems
 
@@ -54,6 +60,11 @@ class Checker:
         self._scale(name, service, path)
         for key in _ONCE:
             self._repeated(service, key, path)
+        restart = service.get("restart", "")
+        if self.strict and restart and not re.fullmatch(_RESTART, restart):
+            hint = did_you_mean(restart, _RESTARTS) or f"known here: {', '.join(_RESTARTS)}"
+            message = f'services.{name}.restart is "{restart}", which is no restart policy'
+            self._error("wrong-value", message, service.value_at("restart"), (*path, "restart"), hint)
 
     def _scale(self, name: str, service: Map, path: Path) -> None:
         replicas = section(service, "deploy").get("replicas")
@@ -145,6 +156,9 @@ class Checker:
                 self._error("repeated", message, service.value_at("container_name"), path, "give each its own, or none")
 
     def _resources(self) -> None:
+        if self.strict and (jobs := section(self.model, "jobs")):
+            message = f"jobs are not carried out yet: {', '.join(jobs)}"
+            self.problems.warn("jobs", message, self.model.key_at("jobs"), ("jobs",), "run them as services")
         for key in ("secrets", "configs"):
             ways = ("file", "environment", "content") if key == "configs" else ("file", "environment")
             for name, resource in section(self.model, key).items():

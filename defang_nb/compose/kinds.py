@@ -5,6 +5,7 @@ The table in `spec` is made of these; what is refused is dropped, so that everyt
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -185,7 +186,7 @@ class Number:
             if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", value):
                 return ctx.refuse("wrong-value", f"{show(path)} must be {self.allows}", at, path)
             return float(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return wrong_type(self.allows, value, at, path, ctx)
         return value
 
@@ -198,7 +199,7 @@ class Size:
     allows: str = "a size such as 512m or 1.5gb"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if self.numbers and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if self.numbers and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             return str(int(value))
         if not isinstance(value, str) or type(value) is Timestamp:
             return wrong_type(self.allows, value, at, path, ctx)

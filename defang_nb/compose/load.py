@@ -107,7 +107,7 @@ class _Load:
         finish.normalise(model, project)
         wanted = options.services
         on = active(model, [*options.profiles, *_profiles(seen)], wanted)
-        Checker(model, on, problems).check()
+        Checker(model, on, problems, strict=not options.as_compose).check()
         on = select(on, wanted, problems)
         files = ServiceFiles(seen, problems, self.root, as_compose=options.as_compose)
         for name, service in on.items():

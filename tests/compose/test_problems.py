@@ -80,6 +80,7 @@ def test_a_problem_in_an_anchor_is_told_once(folder) -> None:
         ("services: {a: {image: x, environment: {A: [1]}}}", "wrong-type", "services.a.environment.A"),
         ("services: {a: {image: x, environment: [{A: 1}]}}", "wrong-type", "services.a.environment[0]"),
         ("services: {a: {image: x, mem_limit: 12xb}}", "wrong-value", "services.a.mem_limit"),
+        ("services: {a: {image: x, restart: allways}}", "wrong-value", "services.a.restart"),
         ("services: {a: {image: x, tty: maybe}}", "wrong-value", "services.a.tty"),
         ("services: {a: {image: x, deploy: {replicas: -1}}}", "wrong-value", "services.a.deploy.replicas"),
         ("services: {a: {image: x, volumes: ['data:/b:ro:x']}}", "wrong-volume", "services.a.volumes[0]"),
