@@ -2,8 +2,8 @@
 
     python tests/e2e/samples.py [FOLDER] [NAME …]
 
-FOLDER (default: the environment's DEFANG_SAMPLES) holds one folder for each sample, with a Compose file in it. Each gets a
-stack of its own, and random values for the configuration that it needs. It is *live* when its first public address gives an HTTP
+FOLDER (default: the environment's DEFANG_SAMPLES) holds a folder for each sample, with a Compose file in it. Each gets a stack
+of its own, and random values for the configuration that it needs. It is *live* when its first public address gives an HTTP
 answer below 500; those in `CUT_OFF` get no newer packages than of that date. Run by hand: it takes time and the network.
 """
 
