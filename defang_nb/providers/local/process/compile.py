@@ -9,7 +9,7 @@ import msgspec
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Condition, ManagedKind, Mount, Port, PortMode, Project, Service
 from defang_nb.model.resource import Need, Options, Resource, urn
-from defang_nb.model.value import ConfigRef, Json, Text, config_keys, join, ref
+from defang_nb.model.value import Json, config_keys, ref
 from defang_nb.providers.local.process import embedded
 from defang_nb.providers.local.process.images.image import RECIPE
 from defang_nb.providers.local.process.names import Listener, as_json, mentioned, rewrite
@@ -113,14 +113,15 @@ class _Compiler:
         }
 
     def _redis(self, service: Service) -> dict[str, Json]:
-        password = next(
-            (service.environment[key] for key in ("REDIS_PASSWORD", "VALKEY_PASSWORD") if key in service.environment), ()
-        )
         given = options(_words(service.command))
+        # `--requirepass $REDIS_PASSWORD`, as a shell in the container would read it; Redis' image knows no variable by itself.
+        named = "".join(given.get("requirepass", ())).strip("\"'${}")
+        password = service.environment.get(named, ()) if named else ()
+        if password:
+            del given["requirepass"]
         return {
             "options": given,
-            # Redis' own image knows no such variable: the command says whether a password is asked for.
-            "password": as_json(password) if _asks_password(service) and "requirepass" not in given else "",
+            "password": as_json(password),
             "ports": ref(self._urn(ADDRESS, service.name), "ports"),
         }
 
@@ -229,12 +230,3 @@ def _words(command: tuple[str, ...] | None) -> list[str]:
     if len(words) == 3 and words[1] == "-c":
         words = words[2].split()
     return words[0].split() if len(words) == 1 else words
-
-
-def _asks_password(service: Service) -> bool:
-    return any("requirepass" in word for word in service.command or ())
-
-
-def literal(text: Text) -> str | None:
-    """The text, if it is known without configuration values."""
-    return None if any(isinstance(part, ConfigRef) for part in text) else str(join(list(text)))

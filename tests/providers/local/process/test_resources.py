@@ -98,6 +98,13 @@ def test_another_image_changes_its_services() -> None:
     assert changed == ["Image/web", "Service/web", "Job/migrate"]
 
 
+def test_a_password_that_the_command_takes_from_the_environment_stays_symbolic() -> None:
+    command = ("sh", "-c", "redis-server --requirepass $REDIS_PASSWORD --appendonly yes")
+    cache = Service(name="cache", image="redis:7", command=command, environment={"REDIS_PASSWORD": (ConfigRef("PW"),)})
+    (main,) = (each for each in compile_project(Project(name="p", services={"cache": cache}), [], {}) if each.main)
+    assert (main.inputs["password"], main.inputs["options"]) == ({"$config": "PW"}, {"appendonly": ["yes"]})
+
+
 def test_the_compiler_is_pure() -> None:
     assert compiled(project()) == compiled(project())
 
