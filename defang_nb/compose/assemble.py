@@ -10,11 +10,12 @@ from pathlib import Path as FilePath
 from defang_nb.compose import variables
 from defang_nb.compose.decode import decode
 from defang_nb.compose.interpolate import Interpolation
-from defang_nb.compose.kinds import DROP, Context, ListOf, Str, Struct, fields_of
+from defang_nb.compose.kinds import DROP, Context, Str
 from defang_nb.compose.merge import drop_nulls, enforce_unique, merge
 from defang_nb.compose.nodes import Map, Node, Seq
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.problems import Problems, did_you_mean
+from defang_nb.compose.shapes import ListOf, Struct, fields_of
 from defang_nb.compose.spec import SERVICE
 from defang_nb.compose.spec_top import FILE, RESOURCES
 from defang_nb.model.source import Position

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Bool, Context, Kind, ListOf, Str, Struct, shown
+from defang_nb.compose.kinds import DROP, Bool, Context, Kind, Str, shown
 from defang_nb.compose.nodes import Map, Node
 from defang_nb.compose.problems import Problems
+from defang_nb.compose.shapes import ListOf, Struct
 from defang_nb.model.project import Managed, ManagedKind, StaticFiles
 
 _MANAGED: Final = Struct({"allow-downtime": Bool(), "from-snapshot": Str()})

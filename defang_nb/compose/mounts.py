@@ -6,10 +6,11 @@ import posixpath
 import re
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Bool, Context, Int, KeyValues, Kind, Size, Str, Struct, fields_of, wrong_type
+from defang_nb.compose.kinds import DROP, Bool, Context, Int, Kind, Size, Str, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.scalars import go_text
+from defang_nb.compose.shapes import KeyValues, Struct, fields_of
 from defang_nb.model.source import Position
 
 _PROPAGATIONS: Final = ("shared", "slave", "private", "rshared", "rslave", "rprivate")

@@ -6,8 +6,9 @@ import ipaddress
 import re
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Context, Int, Kind, Scalar, Str, Struct, fields_of, wrong_type
+from defang_nb.compose.kinds import DROP, Context, Int, Kind, Scalar, Str, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
+from defang_nb.compose.shapes import Struct, fields_of
 from defang_nb.model.source import Position
 
 _PROTOCOLS: Final = ("tcp", "udp", "sctp")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Bool, Context, Kind, MapOf, Nullable, Str, Struct, fields_of, wrong_type
+from defang_nb.compose.kinds import DROP, Bool, Context, Kind, Str, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute, is_remote
+from defang_nb.compose.shapes import MapOf, Nullable, Struct, fields_of
 from defang_nb.model.source import Position
 
 NAME: Final = r"[a-zA-Z0-9._-]+"

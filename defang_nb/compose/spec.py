@@ -7,29 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from defang_nb.compose.kinds import (
-    Bool,
-    Command,
-    Context,
-    Duration,
-    Int,
-    KeyValues,
-    Kind,
-    ListOf,
-    MapOf,
-    Nullable,
-    Number,
-    Scalar,
-    Size,
-    Str,
-    Struct,
-    wrong_type,
-)
+from defang_nb.compose.kinds import Bool, Context, Duration, Int, Kind, Number, Scalar, Size, Str, wrong_type
 from defang_nb.compose.mounts import Device, EnvFile, ExtraHosts, FilePath, FileRef, Ulimit, Volumes
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.ports import Ports
 from defang_nb.compose.relations import BuildSpec, Extends, Names, depends_on
+from defang_nb.compose.shapes import Command, KeyValues, ListOf, MapOf, Nullable, Struct
 from defang_nb.model.source import Position
 
 _STR: Final = Str()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from defang_nb.compose.kinds import Any_, Bool, Int, KeyValues, ListOf, MapOf, Scalar, Str, Struct
+from defang_nb.compose.kinds import Any_, Bool, Int, Scalar, Str
 from defang_nb.compose.relations import NAME, External, Resource
+from defang_nb.compose.shapes import KeyValues, ListOf, MapOf, Struct
 from defang_nb.compose.spec import SERVICE
 
 _STR: Final = Str()
