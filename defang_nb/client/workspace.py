@@ -45,8 +45,7 @@ class Workspace:
         from defang_nb.client.channel import UnreachableError
 
         for attempt in range(3):
-            say("starting cd" if attempt == 0 else "starting cd again")
-            cd = await self._connect()
+            cd = await self._connect(say)
             try:
                 await cd.deploy(request)
                 return
@@ -114,14 +113,18 @@ class Workspace:
         address = await self.provider.find_cd()
         return Cd(address) if address else None
 
-    async def _connect(self) -> Cd:
+    async def _connect(self, say: Say) -> Cd:
         """A cd that speaks this protocol. One of another version is replaced when it is idle."""
         from defang_nb.client.channel import Cd, UnreachableError
         from defang_nb.version import __version__
 
         trouble: CdError = CdError("cd can't be reached")
         for _ in range(3):
-            cd = Cd(await self.provider.find_cd() or await self.provider.launch_cd())
+            address = await self.provider.find_cd()
+            if address is None:
+                say("starting cd")
+                address = await self.provider.launch_cd()
+            cd = Cd(address)
             try:
                 info = await cd.info()
             except UnreachableError as error:
