@@ -35,9 +35,9 @@ def bundle(view: DeploymentView, link: Link, now: float) -> Bundle:
     return {"text/html": render_html(view, now=now, link=link), "text/plain": render_text(view, now=now, link=link)}
 
 
-def brief(view: DeploymentView, now: float) -> Bundle:
+def brief(view: DeploymentView) -> Bundle:
     """One line: what a notebook that is saved in the middle of a deployment keeps."""
-    said = f"{headline(view, now)} · %defang attach {view.id} shows it"
+    said = f"{headline(view)} · %defang attach {view.id} shows it"
     return {"text/html": card(f'<div class="body mute">{esc(said)}</div>', "Deployment"), "text/plain": said}
 
 
@@ -104,7 +104,7 @@ class LiveView:
             if not first and changed == self._told:
                 return
             self._told = changed
-        shown = brief(view, now) if self._panel else bundle(view, self._link, now)
+        shown = brief(view) if self._panel else bundle(view, self._link, now)
         (self._static.show_bundle if first else self._static.replace)(shown)
 
     def _paint_last(self) -> None:

@@ -25,7 +25,7 @@ class Panel:
         self._link = link
         self._cancelling = threading.Event()
         self._do_cancel = cancel
-        wide = ipywidgets.Layout(width="100%")
+        wide = ipywidgets.Layout(width="auto")
         self._head = ipywidgets.HTML(layout=wide)
         self._logs = ipywidgets.Accordion(layout=wide)
         self._bodies: dict[str, Any] = {}
@@ -55,7 +55,7 @@ class Panel:
     def _paint_log(self, pane: LogPane) -> None:
         value = fragment(log_pre(pane.log, f"{pane.title} {pane.note}", tail=TAIL))
         if pane.key not in self._bodies:
-            self._bodies[pane.key] = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%"))
+            self._bodies[pane.key] = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
         if self._bodies[pane.key].value != value:
             self._bodies[pane.key].value = value
 

@@ -17,4 +17,5 @@ _CSS = _compact(Path(__file__).with_name("style.css").read_text("utf-8"))
 CLASS = f"dnb-{hashlib.sha256(_CSS.encode()).hexdigest()[:8]}"
 """The class of the outermost element; a hash of the stylesheet, so that old outputs keep their own looks beside new ones."""
 
-STYLE = f"<style>{_CSS.replace('.view', f'.{CLASS}')}</style>"
+# The class is said twice, so that a page's own rules for tables and headings in outputs don't win over these.
+STYLE = f"<style>{_CSS.replace('.view', f'.{CLASS}.{CLASS}')}</style>"

@@ -36,7 +36,8 @@ def table_text(table: Table, *, link: Link = direct) -> str:
     if not table.rows:
         return "\n".join([f"{table.title}: {table.empty}", *table.notes])
     rows = [tuple(_plain(cell, link) for cell in row) for row in table.rows]
-    return "\n".join([table.title, *(f"  {line}" for line in columns([table.columns, *rows])), *table.notes])
+    heads = [head if any(row[index] for row in rows) else "" for index, head in enumerate(table.columns)]
+    return "\n".join([table.title, *(f"  {line}" for line in columns([heads, *rows])), *table.notes])
 
 
 def table_html(table: Table, *, link: Link = direct) -> str:
@@ -44,8 +45,9 @@ def table_html(table: Table, *, link: Link = direct) -> str:
     if not table.rows:
         body = f'<div class="mute">{esc(table.empty)}</div>'
     else:
-        head = "".join(f'<th scope="col">{esc(column)}</th>' for column in table.columns)
-        rows = "".join(_row(row, link) for row in table.rows)
+        used = [index for index in range(len(table.columns)) if any(row[index] != Cell() for row in table.rows)]
+        head = "".join(f'<th scope="col">{esc(table.columns[index])}</th>' for index in used)
+        rows = "".join(_row([row[index] for index in used], link) for row in table.rows)
         body = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     return card(f'<div class="body"><h4>{esc(table.title)}</h4>{body}{notes}</div>', table.title)
 

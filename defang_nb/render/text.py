@@ -42,16 +42,17 @@ def render_text(view: DeploymentView, *, now: float, link: Link = direct, tail: 
     return "\n".join(parts)
 
 
-def headline(view: DeploymentView, now: float) -> str:
-    """`✔ shop → local · live · 7f3k2 · 1:42`."""
+def headline(view: DeploymentView, now: float | None = None) -> str:
+    """`✔ shop → local · live · 7f3k2 · 1:42`; without `now`, without the time it took."""
     look = stage_look(view)
+    taken = "" if now is None else elapsed(view, now)
     said = [
         f"{look.icon} {view.project} → {view.stack}",
         look.word,
         view.detail,
         kind_note(view.kind),
         view.id,
-        elapsed(view, now),
+        taken,
     ]
     return " · ".join(part for part in said if part)
 

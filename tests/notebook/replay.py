@@ -24,7 +24,7 @@ class Replay:
     async def follow(self, project: str, deployment: str, at: int = 1) -> AsyncGenerator[Event, None]:
         for event in self.events:
             if event.sequence == self.pause:
-                await asyncio.to_thread(self.go_on.wait)
+                await asyncio.to_thread(self.go_on.wait, 30)
             yield event
 
     async def cancel(self, deployment: str) -> None:

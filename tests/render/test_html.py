@@ -93,7 +93,7 @@ def test_the_stylesheet_reaches_nothing_outside() -> None:
     css = html[html.index("<style>") + 7 : html.index("</style>")]
     for rule in css.replace("@supports (color:color-mix(in srgb,red,blue)) {", "").split("}"):
         selectors = rule.partition("{")[0].strip()
-        assert all(f".{CLASS}" in each for each in selectors.split(",") if each.strip()), selectors
+        assert all(f".{CLASS}.{CLASS}" in each for each in selectors.split(",") if each.strip()), selectors
 
 
 def test_services_stand_in_dependency_order_with_words_beside_colours() -> None:
