@@ -1,10 +1,12 @@
-"""Take every application in a folder of samples live, one by one, and print a table: live, refused, or what went wrong.
+"""Take every application in a folder of samples live, one by one, and print a Markdown table: sample, outcome, why.
 
     python tests/e2e/samples.py [FOLDER] [NAME …]
 
 FOLDER (default: the environment's DEFANG_SAMPLES) holds a folder for each sample, with a Compose file in it. Each gets a stack
-of its own, and random values for the configuration that it needs. It is *live* when its first public address gives an HTTP
-answer below 500; those in `CUT_OFF` get no newer packages than of that date. Run by hand: it takes time and the network.
+of its own, and random values for the configuration that it needs. It is *live* when each public address gives an HTTP answer
+below 500 (no redirect is followed); *refused* when `up` said no before anything started; *failed* when it ended in an error
+later. Those in `CUT_OFF` get no newer packages than of that date. What `up` said is kept in the folder `DEFANG_SAMPLES_LOGS`,
+when that is set. Run by hand: it takes time and the network.
 """
 
 from __future__ import annotations
@@ -20,14 +22,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from urllib.request import HTTPRedirectHandler, build_opener
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 CUT_OFF = {"fastapi": "2024-10-01", "fastapi-postgres": "2024-10-01"}
 """Samples whose unpinned packages have moved on, and the date of packages that they run with."""
-UP_TIMEOUT = 300
+UP_TIMEOUT = 240
 ANSWER_TIMEOUT = 30
+
+
+class Stay(HTTPRedirectHandler):
+    """Follow no redirect: it may lead to another machine."""
+
+    def redirect_request(self, *_arguments: object, **_named: object) -> None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -44,11 +53,12 @@ def main(arguments: list[str]) -> int:
         say("skipped: there is no folder of samples; name one, or set DEFANG_SAMPLES")
         return 0
     names = arguments[1:] or sorted(each.name for each in folder.iterdir() if compose_file(each))
-    results = []
+    say("| sample | outcome | why |\n|---|---|---|")
+    outcomes = []
     for name in names:
-        results.append(tried(folder / name))
-        say(row(results[-1]))
-    outcomes = [each.outcome for each in results]
+        result = tried(folder / name)
+        outcomes.append(result.outcome)
+        say(row(result))
     say("\n" + ", ".join(f"{outcomes.count(each)} {each}" for each in sorted(set(outcomes))))
     return 1 if {"failed", "hung", "left over", "dead"} & set(outcomes) else 0
 
@@ -58,11 +68,13 @@ def compose_file(folder: Path) -> Path | None:
 
 
 def row(result: Result) -> str:
-    return f"{result.name:28} {result.outcome:9} {result.seconds:6.1f} s  {result.detail}"
+    outcome = f"live ({result.detail} in {result.seconds:.0f} s)" if result.outcome == "live" else result.outcome
+    why = "" if result.outcome == "live" else " ".join(result.detail.replace("|", "\\|").split())
+    return f"| {result.name} | {outcome} | {why} |"
 
 
 def tried(folder: Path) -> Result:
-    """Up, one answer, down."""
+    """Up, an answer of each address, down; then nothing may be left."""
     file = compose_file(folder)
     if file is None:
         return Result(folder.name, "failed", 0, "no Compose file")
@@ -70,10 +82,36 @@ def tried(folder: Path) -> Result:
         begun = time.monotonic()
         outcome, detail = live(file, Path(home))
         seconds = time.monotonic() - begun
-        defang(Path(home), "down", "-p", project(file), "--yes")
-        if left := json_lines(defang(Path(home), "ps", "--json").stdout):
-            outcome, detail = "left over", ", ".join(each["service"] for each in left)
+        if outcome == "hung":
+            defang(Path(home), "cancel", "-p", project(file))
+        down = defang(Path(home), "down", "-p", project(file), "--yes")
+        if outcome == "live" and down.returncode:
+            outcome, detail = "left over", f"`down` ended with {down.returncode}: {down.stderr.strip()[-200:]}"
+        if left := remaining(Path(home)):
+            outcome, detail = "left over", f"{left} (after: {outcome}, {detail})"
     return Result(folder.name, outcome, seconds, detail)
+
+
+def remaining(home: Path) -> str:
+    """The services and processes of `home` that still are there; cd gets the time to end by itself."""
+    services = [each["service"] for each in json_lines(defang(home, "ps", "--json").stdout)]
+    deadline = time.monotonic() + ANSWER_TIMEOUT
+    while (processes := running(home)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return ", ".join([*services, *processes])
+
+
+def running(home: Path) -> list[str]:
+    """The processes that were started with `home` in their environment or arguments (Linux only)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (process / "cmdline").read_bytes()
+            if os.fsencode(home) in arguments + (process / "environ").read_bytes():
+                found.append(f"{process.name} {arguments.replace(bytes(1), b' ').decode(errors='replace')[:80]}")
+        except OSError:  # it ended
+            continue
+    return found
 
 
 def live(file: Path, home: Path) -> tuple[str, str]:
@@ -87,20 +125,32 @@ def live(file: Path, home: Path) -> tuple[str, str]:
             done = defang(home, "up", "-f", str(file), extra=extra)
     except subprocess.TimeoutExpired:
         return "hung", f"no end after {UP_TIMEOUT} s"
-    said = next((line for line in done.stderr.splitlines() if "error" in line.lower()), done.stderr.strip()[-200:])
+    if logs := os.environ.get("DEFANG_SAMPLES_LOGS"):
+        (Path(logs) / f"{file.parent.name}.log").write_text(f"{done.stderr}\n{done.stdout}\nexit {done.returncode}\n")
     if done.returncode:
-        return ("refused" if done.returncode == 3 else "failed"), said
+        return ("refused" if done.returncode == 3 else "failed"), reason(done.stderr)
     services = json_lines(defang(home, "ps", "--json").stdout)
     urls = [each["url"] for service in services for each in service.get("endpoints", ()) if each.get("public", True)]
-    return answered(urls[0]) if urls else ("live", "no public address")
+    answers = [answered(url) for url in urls if url.startswith("http")]
+    outcome = "dead" if any(outcome == "dead" for outcome, _ in answers) else "live"
+    return outcome, ", ".join(detail for _, detail in answers) or "no public address"
+
+
+def reason(said: str) -> str:
+    """The lines that name the errors, or the last words."""
+    lines = said.splitlines()
+    named = [line for line in lines if re.match(r"\w+Error: ", line)]
+    several = [line for line in lines if ": error: " in line] if named and "more)" in named[-1] else []
+    return "; ".join(several) or (named or [said.strip()[-200:]])[-1]
 
 
 def answered(url: str) -> tuple[str, str]:
     """Whether something below 500 comes back, within half a minute."""
+    opener = build_opener(Stay)
     deadline = time.monotonic() + ANSWER_TIMEOUT
     while True:
         try:
-            with urlopen(url, timeout=10) as answer:
+            with opener.open(url, timeout=10) as answer:
                 return "live", f"HTTP {answer.status}"
         except HTTPError as error:
             if error.code < 500:
