@@ -9,12 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
-from defang_nb.version import __version__
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
 from defang_nb.commands.tree import Face
 from defang_nb.render.tables import Cell, Table
 from defang_nb.render.words import Tone
+from defang_nb.version import __version__
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ class Setting:
 
 
 def settings(invocation: Invocation, host: Host) -> list[Setting]:
-    """Raises `UsageError` unless each name has exactly one source. Its messages hold names only."""
+    """One for each name (`--random` takes several). Raises `UsageError` unless each has one source; it never tells a value."""
     first, *more = invocation.words
     flags = [name for name in ("file", "random", "variable") if invocation.values.get(name)]
     pairs = [word for word in invocation.words if "=" in word]
@@ -33,14 +33,14 @@ def settings(invocation: Invocation, host: Host) -> list[Setting]:
         if flags or len(pairs) < len(invocation.words):
             raise UsageError("config set takes either NAME=VALUE pairs or one NAME with a source", hint=f"sources: {_SOURCES}")
         return [Setting(name, value) for name, _, value in (pair.partition("=") for pair in pairs)]
+    if flags == ["random"] and "-" not in more:
+        return [Setting(name, random=True) for name in invocation.words]
     if len(flags) + len(more) != 1:
         said = "more than one source" if flags or more else "no value"
         raise UsageError(f"config set {first} has {said}", hint=f"use one of {_SOURCES}")
     match flags:
         case ["file"]:
             return [Setting(first, file=invocation.text("file"))]
-        case ["random"]:
-            return [Setting(first, random=True)]
         case ["variable"]:
             return [Setting(first, host.variable(invocation.text("variable") or ""))]
     return [Setting(first, host.stdin().removesuffix("\n") if more == ["-"] else more[0])]

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from defang_nb.client import api
 from defang_nb.commands.host import Source
 from defang_nb.errors import UnsupportedError
 from defang_nb.model.source import Severity, format_diagnostic
-from defang_nb.notebook.cells import numbered
+from defang_nb.notebook.cells import Cells, numbered
 from defang_nb.notebook.slot import show
 from defang_nb.render.listings import project_table
 from defang_nb.render.markup import fragment
 from defang_nb.render.problems import by_weight, diagnostic_html
 from defang_nb.render.tables import table_html, table_text
 
-if TYPE_CHECKING:
-    from defang_nb.notebook.magics import DefangMagics
 
-
-def check_cell(magics: DefangMagics, *, name: str, body: str) -> None:
+def check_cell(shell: Any, cells: Cells, *, stack: str, name: str, body: str) -> None:
     """Raises `ComposeError`, or `UnsupportedError` for what the stack's provider can't run: the cell fails, Run All stops.
 
     The text is kept either way, so that no later `up` quietly takes an older one.
     """
-    shell: Any = magics.shell
     label = f"cell [{shell.displayhook.prompt_count}]"
     source = Source(numbered(body, _raw_cell(shell)), label, name)
-    magics.cells.keep(source)
-    checked = api.check(text=source.text, name=label, project=name or None, stack=magics.stack)
+    cells.keep(source)
+    checked = api.check(text=source.text, name=label, project=name or None, stack=stack)
     errors = [each for each in checked.diagnostics if each.severity is Severity.ERROR]
     others = by_weight([each for each in checked.diagnostics if each.severity is not Severity.ERROR])
     missing = set(checked.missing)
@@ -36,8 +32,8 @@ def check_cell(magics: DefangMagics, *, name: str, body: str) -> None:
     html = table_html(table) + (fragment("".join(map(diagnostic_html, others))) if others else "")
     show({"text/html": html, "text/plain": "\n".join([table_text(table), *map(format_diagnostic, others)])})
     if errors:
-        raise UnsupportedError(f"stack {magics.stack} can't run this project", diagnostics=errors)
-    magics.cells.keep(source, checked.project)
+        raise UnsupportedError(f"stack {stack} can't run this project", diagnostics=errors)
+    cells.keep(source, checked.project)
 
 
 def _raw_cell(shell: Any) -> str:

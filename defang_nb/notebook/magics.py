@@ -97,7 +97,7 @@ class DefangMagics(Magics):
             )
         from defang_nb.notebook.check import check_cell
 
-        check_cell(self, name=words[0] if words else "", body=cell)
+        check_cell(self.shell, self.cells, stack=self.stack, name=words[0] if words else "", body=cell)
 
     compose.__doc__ = COMPOSE_HELP
 

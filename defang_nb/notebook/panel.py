@@ -33,6 +33,8 @@ class Panel:
         self._detach = ipywidgets.Button(description="Detach", tooltip="Let the cell end; the deployment and this view go on")
         self._cancel.on_click(lambda _: self._ask_cancel())
         self._detach.on_click(lambda _: detach())
+        for button in (self._cancel, self._detach):
+            _answer_while_the_cell_runs(button)
         self._box = ipywidgets.VBox([self._head, ipywidgets.HBox([self._cancel, self._detach]), self._logs], layout=wide)
 
     @property
@@ -91,3 +93,14 @@ class Panel:
             for part in (widget.layout, getattr(widget, "style", None), widget):
                 if part is not None:
                     part.close()
+
+
+def _answer_while_the_cell_runs(button: Any) -> None:
+    """Let a click be handled where the front end sends it: in JupyterLab on a subshell, beside the cell that runs.
+
+    ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the button and
+    is busy with the cell; so that memory is taken away. Kernels that have no such memory are left alone.
+    """
+    comm = getattr(button, "comm", None)
+    if comm is not None:
+        vars(comm).pop("_reply_subshell_id", None)

@@ -36,6 +36,7 @@ def test_each_source_gives_the_value() -> None:
     assert asked("A", SECRET) == [Setting("A", SECRET)]
     assert asked("A", "-") == [Setting("A", SECRET)]
     assert asked("A", "--random") == [Setting("A", random=True)]
+    assert asked("A", "B", "--random") == [Setting("A", random=True), Setting("B", random=True)]
     assert asked("A", "--file", "token.txt") == [Setting("A", file="token.txt")]
     assert asked("A", "--from-variable", "token") == [Setting("A", SECRET)]
 
