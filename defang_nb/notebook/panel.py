@@ -98,8 +98,8 @@ class Panel:
 def _answer_while_the_cell_runs(button: Any) -> None:
     """Let a click be handled where the front end sends it: in JupyterLab on a subshell, beside the cell that runs.
 
-    ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the button and
-    is busy with the cell; so that memory is taken away. Kernels that have no such memory are left alone.
+    ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the button
+    and is busy with the cell; so that memory is taken away. Kernels that have no such memory are left alone.
     """
     comm = getattr(button, "comm", None)
     if comm is not None:
