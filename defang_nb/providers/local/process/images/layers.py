@@ -18,6 +18,9 @@ _LOCKS = {
     "poetry": ("pyproject.toml", "poetry.lock"),
     "pipenv": ("Pipfile", "Pipfile.lock"),
 }
+_WITHOUT_SETUPTOOLS = 12
+"""The Python 3 minor from which on the official images come without setuptools."""
+_DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 _FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
 
 
@@ -50,6 +53,20 @@ def layer_of(
 
 
 _UV_DROPPED = frozenset(("--no-cache", "--no-editable", "--compile-bytecode", "--inexact", "-q", "--quiet"))
+
+
+def preinstalled(python: str, version: str) -> tuple[Layer, ...]:
+    """What the official image of `version` has beside pip: before 3.12 setuptools, whose pkg_resources programs still import.
+
+    It is the wheel that comes with the interpreter `python`; without one, the last release of the index that the images had.
+    """
+    if int(version.partition(".")[2]) >= _WITHOUT_SETUPTOOLS:
+        return ()
+    bundled = Path(python).resolve().parent.parent / f"lib/python{version}/ensurepip/_bundled"
+    wheels = [wheel for folder in (bundled, _DEBIAN_WHEELS) for wheel in sorted(folder.glob("setuptools-*.whl"))]
+    wanted = ("--offline", "--no-index", str(wheels[0])) if wheels else ("setuptools<80",)
+    command = ("{uv}", "pip", "install", "--quiet", "--no-config", *wanted)
+    return (Layer(key=_key(["preinstalled", wanted]), command=command, cwd="/"),)
 
 
 def _pip(

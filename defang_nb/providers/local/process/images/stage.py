@@ -14,7 +14,7 @@ from defang_nb.model.value import Text
 from defang_nb.providers.local.process.images import files
 from defang_nb.providers.local.process.images.bases import BaseKind
 from defang_nb.providers.local.process.images.image import BuiltImage, ImageKind, environment_of, rewrite
-from defang_nb.providers.local.process.images.layers import layer_of
+from defang_nb.providers.local.process.images.layers import layer_of, preinstalled
 from defang_nb.providers.local.process.images.machine import Machine
 from defang_nb.providers.local.process.images.modules import Modules
 from defang_nb.providers.local.process.images.process import in_thread, run
@@ -90,7 +90,7 @@ class StageBuild:
         actions = [task for task in step.tasks if not isinstance(task.action, Skip | Files)]
         if not actions or not all(isinstance(task.action, Packages) for task in actions):
             return False
-        layers = list(self.layers)
+        layers = self._base_layers(actions[0])
         try:
             layers += [await in_thread(lambda task=task: self._layer(task, _silent)) for task in actions]  # type: ignore[misc]
         except BuildError:
@@ -134,7 +134,7 @@ class StageBuild:
                 say(f"left out: {what} ({reason})")
             case Packages():
                 layer = await in_thread(lambda: self._layer(task, say))
-                self.layers.append(layer)
+                self.layers = [*self._base_layers(task), layer]
                 made = self.venvs.is_made(self.python, self.layers, self.exclude_newer)
                 self.venv = str(await self.venvs.make(self.python, self.layers, self.exclude_newer, say))
                 if made:
@@ -169,6 +169,11 @@ class StageBuild:
             return [path]
         children = [posixpath.join(path, each.name) for each in folder.iterdir()]
         return [each for each in children if each not in _SYSTEM]
+
+    def _base_layers(self, task: Task) -> list[Layer]:
+        """What an installation comes on top of; of the first one by pip, that is what the base image has."""
+        first = self.python and not self.layers and isinstance(task.action, Packages) and task.action.tool == "pip"
+        return list(preinstalled(self.python, self.plan.base.version) if first else self.layers)
 
     def _layer(self, task: Task, say: Say) -> Layer:
         if not isinstance(task.action, Packages):

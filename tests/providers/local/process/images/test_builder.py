@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from defang_nb.errors import BuildError
 from defang_nb.model.value import ConfigRef
+from defang_nb.providers.local.process.images import layers
 from defang_nb.providers.local.process.images.image import command_of, environment_of, load, rewrite
 from defang_nb.providers.local.process.images.process import run
 from defang_nb.providers.local.process.images.venvs import prune
@@ -48,6 +50,24 @@ async def test_an_app_is_built_and_runs(write, wheel, bench):
     assert "left out: apt-get install -y curl" in bench.text
     assert bench.steps[0] == (f"[1/7] FROM python:{image.python}-slim", False)
     assert load(bench.builder.folder(bench.prepared(context).source.reference)) == image
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="images of Python 3.12 and later have no setuptools")
+async def test_setuptools_is_there_as_in_the_official_image(write, wheel, bench):
+    name = wheel("legacy", "import pkg_resources\nword = pkg_resources.__name__\n")
+    context = write(
+        Dockerfile=f"FROM python:PY\nCOPY {name} /w/\nRUN pip install /w/{name}\n"
+        "CMD python -c 'import legacy; print(legacy.word)'\n"
+    )
+    code, lines = await output(await bench.build(context))
+    assert (code, lines[-1]) == (0, "pkg_resources")
+
+
+@pytest.mark.parametrize(("version", "wanted"), [("3.10", ["setuptools<80"]), ("3.11", ["setuptools<80"]), ("3.12", [])])
+def test_setuptools_comes_from_the_index_when_the_interpreter_has_none(version, wanted, tmp_path, monkeypatch):
+    monkeypatch.setattr(layers, "_DEBIAN_WHEELS", tmp_path)
+    found = layers.preinstalled(str(tmp_path / "bin" / "python"), version)
+    assert [layer.command[-1] for layer in found] == wanted
 
 
 async def test_a_changed_source_file_installs_nothing_again(write, wheel, bench):
