@@ -1,0 +1,132 @@
+"""A real kernel, a real cd: what interrupting a cell and losing the kernel do to a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")  # jupyter_client's own, at its end
+
+PATIENCE = 60.0
+"""Seconds to wait for anything; a deployment takes one or two."""
+
+COMPOSE = """%%compose
+name: slow
+services:
+  web:
+    build: ./app
+    ports: [{target: 8000, mode: ingress}]
+"""
+DOCKERFILE = """FROM python:3-slim
+WORKDIR /app
+COPY . .
+RUN python wait.py
+CMD ["python", "-m", "http.server", "8000"]
+"""
+WAIT = """import pathlib, sys, time
+print("waiting for the word", flush=True)
+while not pathlib.Path({word!r}).exists():
+    time.sleep(0.05)
+"""
+
+
+class Kernel:
+    """Runs cells and collects what they show; `shown` grows while a cell runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._manager = KernelManager(kernel_name="python3")
+        self._manager.start_kernel(cwd=str(folder))
+        self._client: BlockingKernelClient = self._manager.client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=PATIENCE)
+        self.shown = ""
+
+    def run(self, cell: str) -> None:
+        """Until the cell is over; everything that it showed is in `shown`."""
+        self.until_idle(self.begin(cell))
+
+    def begin(self, cell: str) -> str:
+        self.shown = ""
+        message: str = self._client.execute(cell)
+        return message
+
+    def until(self, words: str) -> None:
+        """Take in what is shown until `words` are."""
+        while words not in self.shown:
+            self._take()
+
+    def until_idle(self, message: str) -> None:
+        """Take in what is shown until the cell sent as `message` is over."""
+        while not self._take(message):
+            pass
+
+    def _take(self, message: str = "") -> bool:
+        """Take in one thing shown; whether it says that `message` is over. Fails when nothing comes for long."""
+        try:
+            got = self._client.get_iopub_msg(timeout=PATIENCE)
+        except Empty:
+            pytest.fail(f"nothing came for {PATIENCE:g} s; shown until then: {self.shown}")
+        content = got["content"]
+        self.shown += content.get("text", "") + "".join(map(str, content.get("data", {}).values()))
+        self.shown += "\n".join(content.get("traceback", ()))
+        return got["parent_header"].get("msg_id") == message and content.get("execution_state") == "idle"
+
+    def interrupt(self) -> None:
+        self._manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=True)
+        self._manager.cleanup_resources()
+
+
+@pytest.fixture
+def folder(home: Path, tmp_path: Path) -> Path:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "Dockerfile").write_text(DOCKERFILE)
+    (app / "wait.py").write_text(WAIT.format(word=str(tmp_path / "word")))
+    return tmp_path
+
+
+@pytest.fixture
+def kernels(folder: Path) -> Iterator[list[Kernel]]:
+    started: list[Kernel] = []
+    yield started
+    for kernel in started:
+        kernel.kill()
+
+
+def test_a_deployment_outlives_the_interrupted_cell_and_its_kernel(folder: Path, kernels: list[Kernel]) -> None:
+    first = Kernel(folder)
+    kernels.append(first)
+    first.run("%load_ext defang_nb")
+    first.run(COMPOSE)
+    running = first.begin("dep = %defang up")
+    first.until("waiting for the word")
+    first.interrupt()
+    first.until_idle(running)
+    assert "goes on" in first.shown
+    assert "%defang attach" in first.shown
+    assert "%defang cancel" in first.shown
+    assert "Traceback" not in first.shown
+    kernels.remove(first)
+    first.kill()
+
+    (folder / "word").touch()
+    second = Kernel(folder)
+    kernels.append(second)
+    second.run("%load_ext defang_nb")
+    second.run("dep = %defang attach")
+    second.run("print([event.sequence for event in dep.events] == list(range(1, len(dep.events) + 1)), dep.status, end='!')")
+    assert "True" in second.shown
+    second.run("import urllib.request; print(urllib.request.urlopen(dep.endpoints['web']).status)")
+    assert "200" in second.shown
+    second.run("down = %defang down -p slow")
+    second.run("print('outcome', down.outcome.value)")
+    assert "outcome succeeded" in second.shown
