@@ -74,7 +74,7 @@ class Kernel:
         content = got["content"]
         self.shown += content.get("text", "") + "".join(map(str, content.get("data", {}).values()))
         self.shown += "\n".join(content.get("traceback", ()))
-        return got["parent_header"].get("msg_id") == message and content.get("execution_state") == "idle"
+        return bool(got["parent_header"].get("msg_id") == message and content.get("execution_state") == "idle")
 
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
