@@ -195,7 +195,7 @@ def test_a_preview_plans_and_changes_nothing(app: App, home: Path) -> None:
 
 def test_a_failed_build_says_why(app: App) -> None:
     (app.folder / "Dockerfile").write_text(
-        "FROM python:3.11\nRUN python -c 'raise SystemExit(\"no luck\")'\nCMD python app.py\n"
+        "FROM python:3-slim\nRUN python -c 'raise SystemExit(\"no luck\")'\nCMD python app.py\n"
     )
     with pytest.raises(DeploymentFailedError) as caught:
         api.up(working_dir=app.folder)

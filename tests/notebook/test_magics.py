@@ -49,7 +49,7 @@ def test_a_wrong_line_fails_the_cell_in_two_lines(notebook: Notebook) -> None:
 
 @pytest.fixture(autouse=True)
 def app(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text('FROM python:3.12-slim\nCMD ["python", "-m", "http.server", "8000"]\n')
+    (tmp_path / "Dockerfile").write_text('FROM python:3-slim\nCMD ["python", "-m", "http.server", "8000"]\n')
 
 
 def test_a_compose_cell_shows_its_services(notebook: Notebook) -> None:
