@@ -10,7 +10,7 @@ from defang_nb.build.image import dockerfile_of, is_remote
 from defang_nb.model.project import ManagedKind, Project, Service
 from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.model.value import ConfigRef
-from defang_nb.providers.local.process import embedded
+from defang_nb.providers.local.process import embedded, workcopy
 from defang_nb.providers.local.process.images import check as images
 
 WAY_OUT = "install Docker or Podman, or deploy to a cloud stack"
@@ -100,6 +100,13 @@ class _Checker:
             if mount.target.startswith(("/var/run/", "/run/", "/proc", "/sys", "/dev")) or "docker.sock" in mount.source:
                 message = f"{mount.target} of a container can't be given to a process"
                 yield self._error("mount-unsupported", message, WAY_OUT, f"volumes[{index}]")
+            elif mount.kind == "bind" and workcopy.within(mount.target, [each.target for each in self.service.volumes]):
+                message = (
+                    f"{mount.source} is copied to {mount.target}, as another volume is in there: changes don't get in or out"
+                )
+                yield self._warning(
+                    "mount-copied", message, "leave that volume out to have the folder itself", f"volumes[{index}]"
+                )
             else:
                 message = (
                     f"{mount.target} is a folder inside of the service's own copy: code that names it absolutely won't find it"

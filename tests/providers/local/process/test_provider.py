@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 
 from defang_nb.model.project import FileMount, Managed, ManagedKind, Mount, Port, Project, Service
@@ -85,7 +86,7 @@ async def test_a_port_in_use_names_who_holds_it_and_where_it_is_written(provider
     with socket.create_server(("127.0.0.1", free_port)):
         (found,) = await provider.preflight(it, desired, {})
     assert (found.code, found.path, found.position) == ("port-in-use", "services.web.ports[0]", place)
-    assert f"port {free_port} is in use by python" in found.message
+    assert f"port {free_port} is in use by {psutil.Process().name()}" in found.message
 
 
 async def test_an_empty_stack_has_nothing_to_tell_and_nothing_to_clean(provider: LocalProvider) -> None:
