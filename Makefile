@@ -27,7 +27,7 @@ demo: setup ## run the quickstart headless against a real local cd; keeps artifa
 	$(BIN)/python scripts/demo.py
 
 lab: setup ## open the quickstart in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir notebooks notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks notebooks/quickstart.ipynb
 
 test: setup ## the fast tests: no network, no Docker, no root
 	$(BIN)/python -m pytest -q -m 'not e2e'

@@ -57,6 +57,7 @@ def execute(notebook: nbformat.NotebookNode) -> str:
         notebook,
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         resources={"metadata": {"path": str(NOTEBOOK.parent)}},
         on_cell_start=tell,
     )
