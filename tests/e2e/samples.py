@@ -4,9 +4,10 @@
 
 FOLDER (default: the environment's DEFANG_SAMPLES) holds a folder for each sample, with a Compose file in it. Each gets a stack
 of its own, and random values for the configuration that it needs. It is *live* when each public address gives an HTTP answer
-below 500 (no redirect is followed); *refused* when `up` said no before anything started; *failed* when it ended in an error
-later. Those in `CUT_OFF` get no newer packages than of that date. What `up` said is kept in the folder `DEFANG_SAMPLES_LOGS`,
-when that is set. Run by hand: it takes time and the network.
+below 500 (no redirect is followed); *refused* when `up` said no before anything started; *not built* when a build failed (what
+it needs from the network is not to be had); *failed* when `up` ended in an error later. Those in `CUT_OFF` get no newer
+packages than of that date. What `up` said is kept in the folder `DEFANG_SAMPLES_LOGS`, when that is set. Run by hand: it takes
+time and the network.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 CUT_OFF = {"fastapi": "2024-10-01", "fastapi-postgres": "2024-10-01"}
 """Samples whose unpinned packages have moved on, and the date of packages that they run with."""
+OUTCOMES = {3: "refused", 5: "not built"}
 UP_TIMEOUT = 240
 ANSWER_TIMEOUT = 30
 
@@ -128,7 +130,7 @@ def live(file: Path, home: Path) -> tuple[str, str]:
     if logs := os.environ.get("DEFANG_SAMPLES_LOGS"):
         (Path(logs) / f"{file.parent.name}.log").write_text(f"{done.stderr}\n{done.stdout}\nexit {done.returncode}\n")
     if done.returncode:
-        return ("refused" if done.returncode == 3 else "failed"), reason(done.stderr)
+        return OUTCOMES.get(done.returncode, "failed"), reason(done.stderr)
     services = json_lines(defang(home, "ps", "--json").stdout)
     urls = [each["url"] for service in services for each in service.get("endpoints", ()) if each.get("public", True)]
     answers = [answered(url) for url in urls if url.startswith("http")]
@@ -137,11 +139,13 @@ def live(file: Path, home: Path) -> tuple[str, str]:
 
 
 def reason(said: str) -> str:
-    """The lines that name the errors, or the last words."""
+    """The lines that name the errors with their places; of a failed build or start, the log's own word on it, too."""
     lines = said.splitlines()
     named = [line for line in lines if re.match(r"\w+Error: ", line)]
-    several = [line for line in lines if ": error: " in line] if named and "more)" in named[-1] else []
-    return "; ".join(several) or (named or [said.strip()[-200:]])[-1]
+    placed = [line for line in lines if re.search(r":\d+:\d+: error: ", line)]
+    _, _, log = said.partition("the last lines of its log:\n")
+    word = next((line.strip() for line in reversed(log.splitlines()) if re.search(r"Error|Failed|ENOTFOUND|ERR!", line)), "")
+    return "; ".join(dict.fromkeys([*(placed or named[-1:] or [said.strip()[-200:]]), *([word] if word else [])]))
 
 
 def answered(url: str) -> tuple[str, str]:

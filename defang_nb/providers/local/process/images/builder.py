@@ -29,6 +29,9 @@ from defang_nb.providers.local.process.images.venvs import Venvs
 LOG_TAIL = 15
 """Lines of the log that an error quotes."""
 
+# How npm, node, uv and Python say that a name was not resolved or nobody answered.
+_UNREACHABLE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|dns error|name resolution|Name or service not known")
+
 
 class EmitLine(Protocol):
     """A line of the build's log; `step` of `steps` when it begins one (else 0), `cached` when nothing had to be done."""
@@ -113,7 +116,8 @@ async def _carry_out(build: StageBuild, step: Step, log: _Log, number: int, tota
     except BuildError as error:
         diagnostics = [] if not step.line else [_located(build, step, error.message)]
         tail = "\n".join(log.tail)
-        hint = "\n".join(each for each in (error.hint, f"the last lines of its log:\n{tail}" if tail else "") if each)
+        network = "the build could not reach the network" if _UNREACHABLE.search(tail) else ""
+        hint = "\n".join(each for each in (error.hint, network, f"the last lines of its log:\n{tail}" if tail else "") if each)
         raise BuildError(f"{step.title}: {error.message}", hint=hint, diagnostics=diagnostics) from error
 
 

@@ -113,10 +113,11 @@ async def test_stages_are_copied_between(write, bench):
 async def test_a_failing_command_is_told_with_its_line_and_the_end_of_its_log(write, bench):
     context = write(
         Dockerfile="FROM python:PY\nWORKDIR /app\nCOPY . .\nRUN python bad.py\nCMD x\n",
-        bad_py="print('about to fail')\nraise SystemExit(3)\n",
+        bad_py="print('about to fail: getaddrinfo ENOTFOUND example.com')\nraise SystemExit(3)\n",
     )
     with pytest.raises(BuildError) as caught:
         await bench.build(context)
+    assert "could not reach the network" in caught.value.hint
     assert "exit code 3" in caught.value.message
     assert "about to fail" in caught.value.hint
     assert [(each.position.file, each.position.line) for each in caught.value.diagnostics] == [("Dockerfile", 4)]
