@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from defang_nb.build.substitution import unquote
+from defang_nb.build.substitution import names, unquote
 
 # Words after which `exec` would change the meaning: they are the shell's own, or open a compound command.
 _COMPOUND = frozenset(
@@ -19,6 +19,8 @@ _SHELL_WORDS = _COMPOUND | _SIMPLE | frozenset((
     "{", "}", "(", ")", "!", "time", ".", "source", "eval", "exec", "exit", "return", "unset", "trap", "wait", "shift", "read",
     "test", "[", "[[", "false", "alias", "let", "declare", "local",
 ))  # fmt: skip
+# Variables that a container has though no instruction sets them: a base image's, the builder's, the shell's own.
+_UNKNOWN = re.compile(r"(PYTHON|NODE|YARN|TARGET|BUILD)\w*|HOME|HOSTNAME|SHLVL|UID|USER")
 _OPERATORS = ("&&", "||", ";", "|", "&", "\n")
 
 
@@ -75,12 +77,13 @@ def tokens(line: str) -> list[tuple[str, bool]]:
 def split(line: str, variables: Mapping[str, str] | None = None) -> list[Command]:
     """The simple commands of a list joined by `&&`, `;` and newlines, in order; words unquoted, `variables` put in for `$X`.
 
+    Of an `if` that only compares texts (`[ "$X" = y ]`), they are those of the branch that is taken.
     Raises `UnreadableError` for what such a list does not hold: pipes, substitutions, redirections to files, compound commands.
     """
     commands: list[Command] = []
     words: list[str] = []
     operator = ""
-    for text, is_operator in [*tokens(line), (";", True)]:
+    for text, is_operator in [*_decided(tokens(line), variables or {}), (";", True)]:
         if not is_operator:
             words.append(text)
             continue
@@ -93,6 +96,45 @@ def split(line: str, variables: Mapping[str, str] | None = None) -> list[Command
         operator = operator or ("" if not commands else ";" if text == "\n" else text)
         words = []
     return commands
+
+
+def _decided(found: list[tuple[str, bool]], variables: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """The tokens with every `if` whose test is known replaced by the branch that is taken; another one stays what it is."""
+    for start in (index for index, token in enumerate(found) if token == ("if", False) and (not index or found[index - 1][1])):
+        rest = found[start:]
+        if ("then", False) not in rest or ("fi", False) not in rest:
+            break
+        then, end = rest.index(("then", False)), rest.index(("fi", False))
+        truth = _truth([text for text, is_operator in rest[1:then] if not is_operator or text not in (";", "\n")], variables)
+        body = rest[then + 1 : end]
+        otherwise = body.index(("else", False)) if ("else", False) in body else len(body)
+        if truth is None or any(text in _COMPOUND - {"else"} for text, is_operator in body if not is_operator):
+            break
+        taken = body[:otherwise] if truth else body[otherwise + 1 :]
+        return [*found[:start], *taken, *_decided([*rest[end + 1 :]], variables)]
+    return found
+
+
+def _truth(test: Sequence[str], variables: Mapping[str, str]) -> bool | None:
+    """What `[ a = b ]`, `[ a != b ]`, `[ -n a ]` or `[ -z a ]` comes to; None for another test, or with an unknown variable."""
+    brackets = {"[": "]", "[[": "]]", "test": ""}
+    if not test or test[0] not in brackets or (brackets[test[0]] and test[-1] != brackets[test[0]]):
+        return None
+    used = [name for word in test for name in names(word)]
+    if any("\x00" in variables.get(name, "") or (name not in variables and _UNKNOWN.fullmatch(name)) for name in used):
+        return None
+    if any("$(" in word or "`" in word for word in test):
+        return None
+    match [unquote(word, variables) for word in (test[1:-1] if brackets[test[0]] else test[1:])]:
+        case [left, "=" | "==", right]:
+            return left == right
+        case [left, "!=", right]:
+            return left != right
+        case ["-n", text]:
+            return bool(text)
+        case ["-z", text]:
+            return not text
+    return None
 
 
 def exec_last(script: str) -> str:

@@ -32,6 +32,19 @@ def test_comments_and_lines():
 
 
 @pytest.mark.parametrize(
+    ("line", "result"),
+    [
+        ('if [ "$X" = "y" ]; then a b; c; fi', [("a", "b"), ("c",)]),
+        ('if [ "$X" != y ]; then a; else b; fi', [("b",)]),
+        ('p && if [ "$UNSET" = "y" ]; then \\\n a; fi; q', [("p",), ("q",)]),
+        ("if test -n $X\nthen\na\nfi\nif [ -z $X ]; then b; else c; fi", [("a",), ("c",)]),
+    ],
+)
+def test_the_branch_of_a_known_if(line, result):
+    assert words(line.replace("\\\n", ""), X="y") == result
+
+
+@pytest.mark.parametrize(
     ("line", "what"),
     [
         ("curl x | sh", "a pipe"),
@@ -39,6 +52,12 @@ def test_comments_and_lines():
         ('a "`b`"', "substitution"),
         ("echo x > /etc/y", "redirection"),
         ("if [ -f x ]; then y; fi", "'if'"),
+        ("if [ $TARGETARCH = arm64 ]; then y; fi", "'if'"),
+        ("if [ a = a ]; then if [ b = b ]; then y; fi; fi", "'if'"),
+        ("if [ a = b ]; then x; elif c; then y; fi", "'if'"),
+        ("if [ a = b ] && c; then x; fi", "'if'"),
+        ("if [ a = a ]; then x", "'if'"),
+        ("if [ $(a) = b ]; then x; fi", "substitution"),
         ("a || b", "alternative"),
         ("a &", "background"),
         ("(a; b)", "'(a'"),
