@@ -54,6 +54,8 @@ def decode(text: str, file: str, problems: Problems) -> list[Node]:
         problems.error("yaml-syntax", problem.message, problem.at, hint=problem.hint)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
+        if mark and problem.context_mark and mark.line >= len(problems.texts[file]):
+            mark = problem.context_mark  # what was never closed began there; there is nothing to see at the end
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1)
         context = f" ({problem.context})" if problem.context else ""
         problems.error("yaml-syntax", f"YAML: {problem.problem}{context}", at, hint=_syntax_hint(problem, problems, at))

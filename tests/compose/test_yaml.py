@@ -12,6 +12,7 @@ import pytest
         ("services:\n  a: {image: x\n  b: y\n", "compose.yaml:3:4", "did not find expected", "  b: y"),
         ("services:\n  a:\n    image: x: y\n", "compose.yaml:3:13", "mapping values are not allowed", "    image: x: y"),
         ("services:\n  a: *nothing\n", "compose.yaml:2:6", 'unknown anchor "nothing"', "  a: *nothing"),
+        ('services:\n  a:\n    image: "x\n', "compose.yaml:3:12", "unexpected end of stream", '    image: "x'),
         ("a: &a [*a]\n", "compose.yaml:1:8", "contains itself", "a: &a [*a]"),
         ("services: {a: {<<: 1}}\n", "compose.yaml:1:20", "`<<` needs a mapping", "services: {a: {<<: 1}}"),
         ("services: \x01\n", "compose.yaml:1:1", "control characters", "services: \x01"),
