@@ -3,11 +3,11 @@
     python tests/e2e/samples.py [FOLDER] [NAME …]
 
 FOLDER (default: the environment's DEFANG_SAMPLES) holds a folder for each sample, with a Compose file in it. Each gets a stack
-of its own, and random values for the configuration that it needs. It is *live* when each public address gives an HTTP answer
-below 500 (no redirect is followed); *refused* when `up` said no before anything started; *not built* when a build failed (what
-it needs from the network is not to be had); *failed* when `up` ended in an error later. Those in `CUT_OFF` get no newer
-packages than of that date. What `up` said is kept in the folder `DEFANG_SAMPLES_LOGS`, when that is set. Run by hand: it takes
-time and the network.
+of its own, and random values for the configuration that it needs (for `DATABASE_URL` a database). It is *live* when each public
+address gives an HTTP answer below 500 (no redirect is followed); *refused* when `up` said no before anything started; *not built*
+when a build failed (what it needs from the network is not to be had); *failed* when `up` ended in an error later. Those in
+`CUT_OFF` get no newer packages than of that date. What `up` said is kept in the folder `DEFANG_SAMPLES_LOGS`, when that is set.
+Run by hand: it takes time and the network.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ ROOT = Path(__file__).parents[2]
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 CUT_OFF = {"fastapi": "2024-10-01", "fastapi-postgres": "2024-10-01"}
 """Samples whose unpinned packages have moved on, and the date of packages that they run with."""
+DATABASE = """
+name: database
+services:
+  db:
+    image: postgres:16
+    environment: {POSTGRES_PASSWORD: sample}
+    ports: [{target: 5432, mode: host}]
+"""
 OUTCOMES = {3: "refused", 5: "not built"}
 UP_TIMEOUT = 240
 ANSWER_TIMEOUT = 30
@@ -87,6 +95,8 @@ def tried(folder: Path) -> Result:
         if outcome == "hung":
             defang(Path(home), "cancel", "-p", project(file))
         down = defang(Path(home), "down", "-p", project(file), "--yes")
+        if (Path(home) / "database.yaml").exists():
+            defang(Path(home), "down", "-p", "database", "--yes")
         if outcome == "live" and down.returncode:
             outcome, detail = "left over", f"`down` ended with {down.returncode}: {down.stderr.strip()[-200:]}"
         if left := remaining(Path(home)):
@@ -122,8 +132,7 @@ def live(file: Path, home: Path) -> tuple[str, str]:
     try:
         done = defang(home, "up", "-f", str(file), extra=extra)
         if done.returncode == 4:
-            for key in re.findall(r"(\w+) \(needed by", done.stderr):
-                defang(home, "config", "set", key, "--random", "-p", project(file))
+            configure(home, project(file), re.findall(r"(\w+) \(needed by", done.stderr))
             done = defang(home, "up", "-f", str(file), extra=extra)
     except subprocess.TimeoutExpired:
         return "hung", f"no end after {UP_TIMEOUT} s"
@@ -136,6 +145,19 @@ def live(file: Path, home: Path) -> tuple[str, str]:
     answers = [answered(url) for url in urls if url.startswith("http")]
     outcome = "dead" if any(outcome == "dead" for outcome, _ in answers) else "live"
     return outcome, ", ".join(detail for _, detail in answers) or "no public address"
+
+
+def configure(home: Path, name: str, keys: list[str]) -> None:
+    """Set random values; for an address of a database, take one live in a project of its own."""
+    for key in keys:
+        value = ["--random"]
+        if key == "DATABASE_URL":
+            (home / "database.yaml").write_text(DATABASE)
+            defang(home, "up", "-f", str(home / "database.yaml"))
+            (service,) = json_lines(defang(home, "ps", "--json", "-p", "database").stdout)
+            address = service["endpoints"][0]["url"].partition("://")[2]
+            value = [f"{key}=postgresql://postgres:sample@{address}/postgres"]
+        defang(home, "config", "set", *value, *([key] if value == ["--random"] else []), "-p", name)
 
 
 def reason(said: str) -> str:
