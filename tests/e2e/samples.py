@@ -3,11 +3,12 @@
     python tests/e2e/samples.py [FOLDER] [NAME …]
 
 FOLDER (default: the environment's DEFANG_SAMPLES) holds a folder for each sample, with a Compose file in it. Each gets a stack
-of its own, and random values for the configuration that it needs (for `DATABASE_URL` a database). It is *live* when each public
-address gives an HTTP answer below 500 (no redirect is followed); *refused* when `up` said no before anything started; *not built*
-when a build failed (what it needs from the network is not to be had); *failed* when `up` ended in an error later. Those in
-`CUT_OFF` get no newer packages than of that date. What `up` said is kept in the folder `DEFANG_SAMPLES_LOGS`, when that is set.
-Run by hand: it takes time and the network.
+of its own, and random values for the configuration that it needs, but for those that can't be any (a database's address).
+
+It is *live* when each public address gives an HTTP answer below 500 (no redirect is followed); *refused* when `up` said no
+before anything started; *not built* when a build failed (what it needs from the network is not to be had); *failed* when `up`
+ended in an error later. Those in `CUT_OFF` get no newer packages than of that date. What `up` said is kept in the folder
+`DEFANG_SAMPLES_LOGS`, when that is set. Run by hand: it takes time and the network.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ ROOT = Path(__file__).parents[2]
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 CUT_OFF = {"fastapi": "2024-10-01", "fastapi-postgres": "2024-10-01"}
 """Samples whose unpinned packages have moved on, and the date of packages that they run with."""
+VALUES = {"SSL_MODE": "require"}
+"""Configuration that has to be one of some words: what the sample's own page says."""
 DATABASE = """
 name: database
 services:
@@ -148,16 +151,17 @@ def live(file: Path, home: Path) -> tuple[str, str]:
 
 
 def configure(home: Path, name: str, keys: list[str]) -> None:
-    """Set random values; for an address of a database, take one live in a project of its own."""
+    """Set random values, but for `VALUES`; for the address of a database, take one live in a project of its own."""
+    values = dict(VALUES)
+    if "DATABASE_URL" in keys:
+        (home / "database.yaml").write_text(DATABASE)
+        defang(home, "up", "-f", str(home / "database.yaml"))
+        (service,) = json_lines(defang(home, "ps", "--json", "-p", "database").stdout)
+        address = service["endpoints"][0]["url"].partition("://")[2]
+        values["DATABASE_URL"] = f"postgresql://postgres:sample@{address}/postgres"
     for key in keys:
-        value = ["--random"]
-        if key == "DATABASE_URL":
-            (home / "database.yaml").write_text(DATABASE)
-            defang(home, "up", "-f", str(home / "database.yaml"))
-            (service,) = json_lines(defang(home, "ps", "--json", "-p", "database").stdout)
-            address = service["endpoints"][0]["url"].partition("://")[2]
-            value = [f"{key}=postgresql://postgres:sample@{address}/postgres"]
-        defang(home, "config", "set", *value, *([key] if value == ["--random"] else []), "-p", name)
+        value = [f"{key}={values[key]}"] if key in values else [key, "--random"]
+        defang(home, "config", "set", *value, "-p", name)
 
 
 def reason(said: str) -> str:
