@@ -28,7 +28,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-CUT_OFF = {"fastapi": "2024-10-01", "fastapi-postgres": "2024-10-01"}
+CUT_OFF = {"fastapi": "2024-10-01", "fastapi-postgres": "2024-10-01", "langchain": "2024-10-01"}
 """Samples whose unpinned packages have moved on, and the date of packages that they run with."""
 VALUES = {"SSL_MODE": "require"}
 """Configuration that has to be one of some words: what the sample's own page says."""

@@ -88,7 +88,9 @@ def _python_install(context: Path) -> tuple[Packages | None, str]:
         return Packages(tool="uv", words=("--frozen", "--no-dev", "--no-install-project")), "uv.lock"
     if there("pyproject.toml"):
         buildable = "[build-system]" in (context / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
-        return Packages(tool="pip", words=(".",) if buildable else ("-r", "pyproject.toml")), "pyproject.toml"
+        lock = ("-c", "poetry.lock") if there("poetry.lock") else ()
+        words = (".",) if buildable else ("-r", "pyproject.toml")
+        return Packages(tool="pip", words=words + lock), "poetry.lock" if lock else "pyproject.toml"
     if there("setup.py"):
         return Packages(tool="pip", words=(".",)), "setup.py"
     if there("Pipfile"):

@@ -9,7 +9,14 @@ from pathlib import Path
 import msgspec
 
 from defang_nb.errors import BuildError
-from defang_nb.providers.local.process.images.pip import SUBSTITUTES, is_local, requirement_name, requirements, substituted
+from defang_nb.providers.local.process.images.pip import (
+    SUBSTITUTES,
+    is_local,
+    locked,
+    requirement_name,
+    requirements,
+    substituted,
+)
 from defang_nb.providers.local.process.images.steps import Packages
 from defang_nb.providers.local.process.images.venvs import Layer
 
@@ -99,8 +106,8 @@ def _pip(
 def _requirements(file: Path, name: str, place: Callable[[str], Path], say: Callable[[str], None]) -> list[str]:
     try:
         raw = {requirement_name(line) for line in file.read_text(encoding="utf-8-sig").splitlines()}
-        lines = requirements(file, place)
-    except (OSError, UnicodeDecodeError) as error:
+        lines = locked(file) if file.name == "poetry.lock" else requirements(file, place)
+    except (OSError, ValueError) as error:
         raise BuildError(f"can't read the requirements file {name}: {error}") from error
     for theirs in sorted(raw & SUBSTITUTES.keys()):
         _say_substitute(theirs, say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -107,6 +108,16 @@ def requirements(file: Path, place: Callable[[str], Path], seen: frozenset[Path]
         elif line:
             lines.append(substituted(line))
     return lines
+
+
+def locked(file: Path) -> list[str]:
+    """The packages of a poetry.lock as constraints; those from elsewhere than an index, or with several versions are left out.
+
+    Raises `OSError` for a file that is not there, `ValueError` for one that is no TOML.
+    """
+    found = [each for each in tomllib.loads(file.read_text(encoding="utf-8")).get("package", []) if "source" not in each]
+    names = [each["name"] for each in found]
+    return [f"{each['name']}=={each['version']}" for each in found if names.count(each["name"]) == 1]
 
 
 def _spread(arguments: Sequence[str]) -> list[str]:

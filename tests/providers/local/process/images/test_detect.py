@@ -63,3 +63,16 @@ def test_a_vite_build_is_static_files(write):
 def test_static_files(write, machine):
     found = detect(write(**{"index.html": "x"}), machine)
     assert (found.kind.value, found.stages[0].config.workdir) == ("static", "/app")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"pyproject.toml": "[project]\n", "main_py": ""}, ("-r", "pyproject.toml")),
+        ({"pyproject.toml": "[project]\n", "poetry.lock": "", "main_py": ""}, ("-r", "pyproject.toml", "-c", "poetry.lock")),
+        ({"pyproject.toml": "[build-system]\n", "poetry.lock": "", "main_py": ""}, (".", "-c", "poetry.lock")),
+    ],
+)
+def test_a_poetry_lock_holds_the_versions(write, machine, files, words):
+    steps = detect(write(**files), machine).stages[0].steps
+    assert [task.action.words for step in steps[1:] for task in step.tasks] == [words]
