@@ -20,7 +20,7 @@ from defang_nb.model.project import Healthcheck
 from defang_nb.model.value import Text
 from defang_nb.providers.local.process.images.shell import exec_last
 
-RECIPE = 1
+RECIPE = 2
 """The revision of how contexts are turned into images; part of an image's inputs, so a newer recipe builds anew."""
 
 IMAGE_FILE = "image.json"
