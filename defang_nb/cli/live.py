@@ -40,13 +40,10 @@ _STYLES = {
 def watch_live(deployment: Deployment, console: Console) -> None:
     """Draw until it is over, then leave the final view standing. A KeyboardInterrupt passes through."""
     over = threading.Event()
-    stop = deployment.subscribe(lambda view, event: over.set() if view.done else None)
-    try:
-        with Live(console=console, get_renderable=lambda: _drawn(deployment), refresh_per_second=4, transient=True):
-            while not (deployment.done or over.wait(0.5)):
-                pass
-    finally:
-        stop()
+    deployment.when_over(over.set)
+    with Live(console=console, get_renderable=lambda: _drawn(deployment), refresh_per_second=4, transient=True):
+        while not over.wait(0.5):
+            pass
     view = deployment.view
     console.print(live_view(view, now=time.time()))
     for url in _doors(view):

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from defang_nb.commands.help import help_text
 from defang_nb.commands.parse import parse
 from defang_nb.commands.tree import Face
 from defang_nb.errors import DefangError, UsageError
@@ -37,6 +36,8 @@ def _main(arguments: Sequence[str]) -> int:
     words = ["version"] if list(arguments) in (["--version"], ["-V"]) else list(arguments)
     invocation = parse(words, Face.CLI)
     if invocation.help or invocation.command is None:
+        from defang_nb.commands.help import help_text
+
         sys.stdout.write(help_text(Face.CLI, invocation.command, invocation.prefix) + "\n")
         if not words:
             raise UsageError("defang-nb needs a command", hint="see above")

@@ -5,39 +5,45 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Console
-from rich.markup import escape
 
-from defang_nb.cli.live import watch_live
 from defang_nb.commands.follow import told
 from defang_nb.commands.host import Source, goes_on
 from defang_nb.commands.tree import Face
 from defang_nb.errors import UsageError
 from defang_nb.render.progress import progress_line
-from defang_nb.render.tables import Table, table_text
 from defang_nb.render.words import clean
-from defang_nb.wire import event_to_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from defang_nb.client.deployment import Deployment
     from defang_nb.model.status import LogRecord
+    from defang_nb.render.tables import Table
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
 
 
 class TerminalHost:
-    """Results go to stdout, notes to stderr. With `json`, results are JSON, one object a line."""
+    """Results go to stdout, notes to stderr. With `json`, results are JSON, one object a line.
+
+    What only some outputs need is loaded for those: a command that changes nothing ends well within a second.
+    """
 
     face = Face.CLI
 
     def __init__(self, *, json: bool = False) -> None:
         self._json = json
-        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self.err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self.detached = False
+
+    @cached_property
+    def out(self) -> Console:
+        from rich.console import Console
+
+        return Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
     @property
     def stack(self) -> str:
@@ -47,7 +53,8 @@ class TerminalHost:
         return None
 
     def note(self, text: str) -> None:
-        self.err.print(escape(text))
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
     def text(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")
@@ -57,6 +64,8 @@ class TerminalHost:
             for record in records:
                 self.text(msgspec.json.encode(record).decode())
         else:
+            from defang_nb.render.tables import table_text
+
             self.text(table_text(table))
 
     def stdin(self) -> str:
@@ -72,7 +81,9 @@ class TerminalHost:
 
     def watch(self, deployment: Deployment, *, detach: bool) -> bool:
         try:
-            if self.out.is_terminal and not self._json and not detach:
+            if not (self._json or detach) and self._draws():
+                from defang_nb.cli.live import watch_live
+
                 watch_live(deployment, self.out)
             else:
                 self._tell(deployment, detach=detach)
@@ -90,7 +101,14 @@ class TerminalHost:
         else:
             self.note("\ninterrupted before the deployment began")
 
+    def _draws(self) -> bool:
+        """Whether a live view can be drawn; rich decides for terminals, and where it was told to take it for one."""
+        told = any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+        return (told or sys.stdout.isatty()) and self.out.is_terminal
+
     def _tell(self, deployment: Deployment, *, detach: bool) -> None:
+        from defang_nb.wire import event_to_json
+
         for view, event in told(deployment, detach=detach):
             line = event_to_json(event) if self._json else progress_line(view, event)
             if line:
@@ -98,6 +116,8 @@ class TerminalHost:
                 sys.stdout.flush()
 
     def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
+        from rich.markup import escape
+
         colours: dict[str, str] = {}
         try:
             for record in records:

@@ -218,6 +218,6 @@ def _missing(checked: Checked) -> ConfigMissingError:
 
 
 def _by() -> str:
-    from defang_nb.provision.owner import this_process
+    from defang_nb.provision.owner import this_person
 
-    return this_process().name
+    return this_person()

@@ -157,6 +157,10 @@ class Deployment:
         loop.call_soon(begin)
         return lambda: loop.call_soon(end)
 
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once, when `done` has become true (at once if it is)."""
+        self._over.add_done_callback(lambda _: callback())
+
     async def _live(self, start: Start | None) -> None:
         """Its life on the engine's thread."""
         try:

@@ -11,7 +11,6 @@ from defang_nb.commands import secrets
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
 from defang_nb.errors import DefangError
-from defang_nb.render.listings import config_table, deployments_table, status_table
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
@@ -111,6 +110,8 @@ def _deployment(invocation: Invocation) -> str:
 
 
 def _ps(invocation: Invocation, host: Host) -> Sequence[object]:
+    from defang_nb.render.listings import status_table
+
     about = _about(invocation, host)
     statuses = api.ps(**about)
     title = f"{about['project']} → {about['stack']}" if about["project"] else f"Services on {about['stack']}"
@@ -143,6 +144,8 @@ def _config_set(invocation: Invocation, host: Host) -> None:
 
 
 def _config_ls(invocation: Invocation, host: Host) -> Sequence[object]:
+    from defang_nb.render.listings import config_table
+
     names = api.config_ls(**_about(invocation, host))
     needed = _needed(invocation, host)
     host.table(config_table(names, needed), [{"name": name, "needed_by": needed.get(name, ())} for name in names])
@@ -165,6 +168,8 @@ def _config_rm(invocation: Invocation, host: Host) -> None:
 
 
 def _deployments(invocation: Invocation, host: Host) -> Sequence[object]:
+    from defang_nb.render.listings import deployments_table
+
     place = stack(invocation, host)
     limit = invocation.number("limit")
     summaries = api.deployments(invocation.text("project"), stack=place, limit=20 if limit is None else int(limit))

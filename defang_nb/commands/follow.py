@@ -23,22 +23,27 @@ def told(deployment: Deployment, *, detach: bool = False) -> Iterator[Told]:
 
     The workspace's own events (sequence 0) come in between, where they happened while somebody looked.
     """
-    news: SimpleQueue[Told] = SimpleQueue()
+    news: SimpleQueue[Told | None] = SimpleQueue()
     stop = deployment.subscribe(lambda view, event: news.put((view, event)))
+    deployment.when_over(lambda: news.put(None))
+    heard = False
     story = _Story(deployment)
     try:
         while True:
             over = deployment.done or (detach and deployment.accepted)
             try:
-                view, event = news.get(timeout=TURN)
+                # Once it is over, and the subscription has begun, nothing more comes that would have to be waited for.
+                item = news.get(timeout=0 if heard and deployment.done else TURN)
             except Empty:
                 yield from story.unread()
                 if over:
                     return
                 continue
             yield from story.unread()
-            if event.sequence == 0:
-                yield view, event
+            if item is not None:
+                heard = True
+                if item[1].sequence == 0:
+                    yield item
     finally:
         stop()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from defang_nb.commands.help import help_text
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
 
@@ -13,6 +12,8 @@ from defang_nb.commands.parse import Invocation
 def run(invocation: Invocation, host: Host) -> Any:
     """The command's result for Python (a `Deployment`, a list, or None). Raises `DefangError`s only."""
     if invocation.help or invocation.command is None:
+        from defang_nb.commands.help import help_text
+
         host.text(help_text(host.face, invocation.command, invocation.prefix))
         return None
     return _action(invocation.command.path)(invocation, host)

@@ -7,7 +7,6 @@ import os
 import socket
 
 import msgspec
-import psutil
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,14 +21,21 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name} (process {self.pid})"
 
 
-def this_process() -> Owner:
-    """The owner that this process is."""
-    host = socket.gethostname()
+def this_person() -> str:
+    """`user@host`, for the user that this process runs as."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's user id need not have a name
         user = str(os.getuid()) if hasattr(os, "getuid") else "somebody"
-    return Owner(name=f"{user}@{host}", host=host, pid=os.getpid(), started=psutil.Process().create_time())
+    return f"{user}@{socket.gethostname()}"
+
+
+def this_process() -> Owner:
+    """The owner that this process is."""
+    import psutil  # here, since a client that only names its user need not load it
+
+    started = psutil.Process().create_time()
+    return Owner(name=this_person(), host=socket.gethostname(), pid=os.getpid(), started=started)
 
 
 def surely_dead(owner: Owner) -> bool:
@@ -37,6 +43,8 @@ def surely_dead(owner: Owner) -> bool:
 
     A wrong True (two containers that share a host name) does no harm: the journal's seal stops the one taken over.
     """
+    import psutil
+
     if owner.host != socket.gethostname():
         return False
     try:

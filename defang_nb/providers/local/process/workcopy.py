@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from defang_nb.errors import ProviderError
 from defang_nb.model.value import Json
-from defang_nb.providers.local.process.engine import Engine
 from defang_nb.providers.local.process.images.image import BuiltImage
+
+if TYPE_CHECKING:
+    from defang_nb.providers.local.process.engine import Engine
 
 
 def make(engine: Engine, project: str, service: str, image: BuiltImage, mounts: Sequence[Mapping[str, Json]]) -> BuiltImage:
