@@ -134,10 +134,9 @@ class Narrator:
         return self._images.get(str(resource.inputs.get("reference", "")), ()) if resource and not resource.main else ()
 
     def _how(self, urn: str) -> str:
-        """How a service that is ready came to be so, in two words."""
+        """How a service that is ready came to be so, in a few words: its type's, if it has any."""
         record = self._state.recorded.get(urn)
-        code = record.outputs.get("exit_code") if record else None
-        return "healthy" if code is None else f"exited {code}"
+        return str(record.outputs.get("detail", "")) if record and record.outputs.get("detail") else "healthy"
 
     def _change(self, service: str, state: ServiceState, detail: str = "") -> None:
         self._states[service] = state

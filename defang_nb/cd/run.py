@@ -13,7 +13,7 @@ from defang_nb.cd.narrator import Narrator
 from defang_nb.cd.story import Story
 from defang_nb.errors import DefangError, ProviderError, UsageError
 from defang_nb.model.events import Diagnosed, Finished, Kind, Outcome, Planned, Requested, ServiceInfo, Stage, StageChanged
-from defang_nb.model.plan import Action, Plan
+from defang_nb.model.plan import Action, Plan, Step
 from defang_nb.model.request import DeployRequest, introduce
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic, Severity
@@ -144,19 +144,18 @@ class Run:
         return [each.urn for each in desired if not each.main and each.inputs.get("reference") in references]
 
     def _respect_protection(self, plan: Plan, recorded: Mapping[str, Recorded]) -> Plan:
-        """Without consent, `down` leaves what is protected (and what that needs); nothing else may delete it at all."""
-        endangered = [step for step in plan.steps if step.protect and step.action in (Action.DELETE, Action.REPLACE)]
-        if not endangered or self.request.yes:
+        """Without consent, what is protected (and what that needs) is kept, and never replaced."""
+        if self.request.yes:
             return plan
-        names = ", ".join(step.title or step.urn for step in endangered)
-        if self.request.kind is not Kind.DOWN:
-            raise UsageError(f"this would delete data: {names}", hint="say `--yes` to allow it")
-        spared = _with_dependencies([step.urn for step in endangered], recorded)
-        message = f"kept, since it holds data: {names}"
-        diagnostic = Diagnostic(
-            severity=Severity.INFO, code="kept-data", message=message, hint="`down --yes` deletes it"
-        )  # fmt: skip
-        self.story.tell(Diagnosed(diagnostic=diagnostic))
+        if lost := [step for step in plan.steps if step.protect and step.action is Action.REPLACE]:
+            raise UsageError(f"this would delete data: {_titles(lost)}", hint="say `--yes` to allow it")
+        kept = [step for step in plan.steps if step.protect and step.action is Action.DELETE]
+        if not kept:
+            return plan
+        again = "down" if self.request.kind is Kind.DOWN else "up"
+        message, hint = f"kept, since it holds data: {_titles(kept)}", f"`{again} --yes` deletes it"
+        self.story.tell(Diagnosed(diagnostic=Diagnostic(severity=Severity.INFO, code="kept-data", message=message, hint=hint)))
+        spared = _with_dependencies([step.urn for step in kept], recorded)
         return msgspec.structs.replace(plan, steps=tuple(step for step in plan.steps if step.urn not in spared))
 
     async def _preflight(self, desired: Sequence[Resource], recorded: Mapping[str, Recorded]) -> None:
@@ -210,6 +209,10 @@ class Run:
 
 def _failed(error: DefangError, more: str = "") -> Finished:
     return Finished(outcome=Outcome.FAILED, message=error.message + more, hint=error.hint, error=type(error).__name__)
+
+
+def _titles(steps: Sequence[Step]) -> str:
+    return ", ".join(step.title or step.urn for step in steps)
 
 
 def _with_dependencies(urns: Sequence[str], recorded: Mapping[str, Recorded]) -> set[str]:

@@ -30,7 +30,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that shall exist. `urn` is `<project>/<type>/<name>`, unique in its stack and stable over time.
 
     `service` is the Compose service that it belongs to ("" for shared ones), and `main` says that it *is* the service: its
-    steps are the service's states, and its output `endpoints` (a list of {url, port, public}) is where the service answers.
+    steps are the service's states, its output `endpoints` (a list of {url, port, public}) is where the service answers, and
+    its output `detail` (if any) says in a few words how it is ("exited 0 in 4 s").
     `title` is how people are told about it.
     """
 

@@ -21,6 +21,7 @@ from defang_nb.providers.local.process.compile import ADDRESS, compile_project
 from defang_nb.providers.local.process.engine import EXCLUDE_NEWER_SETTING, Engine, parse_urn
 from defang_nb.providers.local.process.status import status
 from defang_nb.providers.local.process.types.address import AddressType
+from defang_nb.providers.local.process.types.data import DataType
 from defang_nb.providers.local.process.types.image import ImageType
 from defang_nb.providers.local.process.types.postgres import PostgresType
 from defang_nb.providers.local.process.types.redis import RedisType
@@ -77,7 +78,7 @@ class LocalProvider:
         engine = self._engine
         types: list[ResourceType] = [
             AddressType(engine), ImageType(engine, self._store), PostgresType(engine), RedisType(engine),
-            ServiceType(engine), JobType(engine), SiteType(engine),
+            ServiceType(engine), JobType(engine), SiteType(engine), DataType(engine),
         ]  # fmt: skip
         return {each.name: each for each in types}
 

@@ -17,7 +17,7 @@ from defang_nb.providers.local.process.types.redis import options
 
 ADDRESS, IMAGE = "local:process/Address", "local:process/Image"
 SERVICE, JOB, SITE = "local:process/Service", "local:process/Job", "local:process/Site"
-POSTGRES, REDIS = "local:process/Postgres", "local:process/Redis"
+POSTGRES, REDIS, DATA = "local:process/Postgres", "local:process/Redis", "local:process/Data"
 _STORE_PORT = {ManagedKind.POSTGRES: 5432, ManagedKind.REDIS: 6379}
 _NOT_HTTP = {21, 22, 25, 53, 1883, 3306, 5432, 5672, 6379, 9092, 11211, 27017}
 
@@ -25,9 +25,10 @@ _NOT_HTTP = {21, 22, 25, 53, 1883, 3306, 5432, 5672, 6379, 9092, 11211, 27017}
 def compile_project(
     project: Project, images: Sequence[ImageSource], digests: Mapping[str, str], *, exclude_newer: str = ""
 ) -> list[Resource]:
-    """Addresses, images, and one main resource for each service."""
+    """Addresses, images, folders of data, and one main resource for each service."""
     compiler = _Compiler(project, images, digests, exclude_newer)
-    return [*compiler.addresses(), *compiler.images(), *(compiler.main(service) for service in project.services.values())]
+    mains = [compiler.main(service) for service in project.services.values()]
+    return [*compiler.addresses(), *compiler.images(), *compiler.data(), *mains]
 
 
 def main_type(service: Service) -> str:
@@ -71,7 +72,7 @@ class _Compiler:
                 inputs=self._with_digests(
                     {
                         "reference": source.reference,
-                        "source": msgspec.to_builtins(msgspec.structs.replace(source, args={})),
+                        "source": msgspec.to_builtins(source),
                         "args": {key: as_json(text) for key, text in source.args.items()},
                         "recipe": RECIPE,
                         "exclude_newer": self.exclude_newer,
@@ -81,6 +82,24 @@ class _Compiler:
                 title=f"image of {', '.join(source.services)}",
             )
             for source in self.sources
+        ]
+
+    def data(self) -> list[Resource]:
+        """What holds data, of stores and named volumes: protected, so that it goes only when that is agreed to."""
+        stores = {name: f"data of {name}" for name, each in self.project.services.items() if embedded.store_kind(each)}
+        volumes = {
+            name: f"volume {name.partition('/')[2]}" for each in self.project.services.values() for name in _volumes(each)
+        }
+        return [
+            Resource(
+                urn=self._urn(DATA, name),
+                type=DATA,
+                inputs={},
+                options=Options(protect=True),
+                service=name if name in stores else "",
+                title=title,
+            )
+            for name, title in (stores | volumes).items()
         ]
 
     def main(self, service: Service) -> Resource:
@@ -94,7 +113,7 @@ class _Compiler:
         return Resource(
             urn=self._urn(type_, service.name),
             type=type_,
-            inputs=self._with_digests(inputs),
+            inputs=self._with_digests(inputs, self._source(service)),
             options=Options(depends_on=self._needs(service)),
             service=service.name,
             main=True,
@@ -127,7 +146,7 @@ class _Compiler:
 
     def _service(self, service: Service) -> dict[str, Json]:
         """The inputs of a service, a job or a site."""
-        source = next((each for each in self.sources if service.name in each.services), None)
+        source = self._source(service)
         check = service.healthcheck
         inputs: dict[str, Json] = {
             "image": ref(self._urn(IMAGE, source.services[0]), "path") if source else "",
@@ -154,15 +173,20 @@ class _Compiler:
 
     def _needs(self, service: Service) -> dict[str, Need]:
         """What is waited for: see `_need`. A dependency that does not exist, and need not, is none."""
-        return {
+        data = [service.name] if embedded.store_kind(service) else _volumes(service)
+        return {self._urn(DATA, name): Need.CREATED for name in data} | {
             self._urn(main_type(self.project.services[name]), name): _need(self.project.services[name], dependency.condition)
             for name, dependency in service.depends_on.items()
             if name in self.project.services
         }
 
-    def _with_digests(self, inputs: dict[str, Json]) -> dict[str, Json]:
-        """With a keyed digest of each configuration value that is used, so that another value is a change."""
-        used = sorted(set(config_keys(inputs)))
+    def _source(self, service: Service) -> ImageSource | None:
+        return next((each for each in self.sources if service.name in each.services), None)
+
+    def _with_digests(self, inputs: dict[str, Json], source: ImageSource | None = None) -> dict[str, Json]:
+        """With a keyed digest of each configuration value that is used, by the image too, so that another value is a change."""
+        arguments = [as_json(text) for text in source.args.values()] if source else []
+        used = sorted(set(config_keys([inputs, arguments])))
         return {**inputs, "config_digests": {key: self.digests.get(key, "") for key in used}}
 
     def _listener(self, name: str, targets: Sequence[int]) -> Listener:
@@ -219,6 +243,12 @@ def _need(dependency: Service, condition: Condition) -> Need:
     if condition is Condition.STARTED and embedded.store_kind(dependency) is None and not dependency.one_off:
         return Need.CREATED
     return Need.READY
+
+
+def _volumes(service: Service) -> list[str]:
+    """The names of the folders of data that its named volumes are; a store's own volumes are its data already."""
+    named = [mount.source for mount in service.volumes if mount.kind == "volume" and mount.source]
+    return [] if embedded.store_kind(service) else [f"volumes/{name}" for name in named]
 
 
 def _mount(mount: Mount) -> Json:

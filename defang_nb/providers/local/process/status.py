@@ -38,7 +38,6 @@ async def _one(engine: Engine, note: ServiceNote, infos: Mapping[str, ProcessInf
         project=note.project,
         service=note.service,
         state="crashed" if over and worst and worst.exit_status and not note.one_off else state,
-        detail=f"exited {worst.exit_status}" if over and worst else "",
         running=running,
         wanted=note.replicas,
         healthy=healthy,

@@ -66,7 +66,10 @@ def compiled(it: Project, digest: str = "1") -> dict[str, Resource]:
 
 def test_each_service_has_an_address_and_a_main_resource_and_builds_are_shared() -> None:
     resources = compiled(project())
-    assert list(resources) == ["Address/web", "Address/db", "Image/web", "Service/web", "Job/migrate", "Postgres/db"]
+    assert list(resources) == [
+        "Address/web", "Address/db", "Image/web", "Data/db", "Service/web", "Job/migrate", "Postgres/db",
+    ]  # fmt: skip
+    assert [name for name, each in resources.items() if each.options.protect] == ["Data/db"]
     assert [each.service for each in resources.values() if each.main] == ["web", "migrate", "db"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from defang_nb.model.resource import Recorded
@@ -10,7 +11,7 @@ from defang_nb.providers.local.process.engine import Engine, parse_urn
 from defang_nb.provision.ports import Made, OnCancel, Operation
 
 
-class EngineType:
+class EngineType(ABC):
     """A resource type of the process engine: updated in place, finished when cancelled (nothing here takes long but builds)."""
 
     name = ""
@@ -21,8 +22,8 @@ class EngineType:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    async def create(self, operation: Operation) -> Made:
-        raise NotImplementedError
+    @abstractmethod
+    async def create(self, operation: Operation) -> Made: ...
 
     async def update(self, operation: Operation) -> Made:
         return await self.create(operation)

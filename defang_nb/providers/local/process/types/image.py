@@ -24,7 +24,7 @@ from defang_nb.provision.ports import Made, ObjectStore, OnCancel, Operation
 
 
 class ImageType(EngineType):
-    """Inputs: `source` (an `ImageSource` without its arguments), `reference`, `args`, `recipe`, `exclude_newer`.
+    """Inputs: `source` (an `ImageSource`), `reference`, `args` (the source's, as inputs), `recipe`, `exclude_newer`.
 
     Outputs: `path` (the image's folder) and `reference`.
     """
@@ -49,8 +49,6 @@ class ImageType(EngineType):
         self._index(resource.urn).write_text(source.reference)
 
         def emit_line(line: str, step: int = 0, steps: int = 0, cached: bool = False) -> None:
-            for value in values.values():
-                line = line.replace(value, "••••") if len(value) >= 4 else line
             operation.emit(
                 BuildLine(urn=resource.urn, line=line, services=source.services, step=step, steps=steps, cached=cached)
             )

@@ -79,6 +79,11 @@ class PostgresType(ServiceBase):
         data = parent / f"postgres-{major}"
         if data.exists():
             return data
+        if others := sorted(path.name for path in parent.glob("postgres-*[0-9]")):
+            raise ProviderError(
+                f"the data of {service} was made by {others[-1].replace('-', ' ')}, which Postgres {major} can't read",
+                hint=f"ask for that version, or take the data away with `down --yes` (first dump what you need): {parent}",
+            )
         half = parent / f"postgres-{major}.new"
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True, mode=0o700)

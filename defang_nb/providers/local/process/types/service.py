@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 
 from defang_nb.errors import ProviderError
-from defang_nb.model.events import ServiceChanged, ServiceState
 from defang_nb.model.project import Healthcheck
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
@@ -84,7 +83,7 @@ class ServiceType(ServiceBase):
         inputs = operation.resource.inputs
         project, service = parse_urn(operation.resource.urn)
         waiter = Waiter(self.engine, operation.emit, project, service, inputs["replicas"])
-        check = msgspec.convert(inputs["healthcheck"], Healthcheck) if inputs["healthcheck"] else None
+        check = _check(inputs, load(Path(inputs["image"])) if inputs["image"] else None)
         probe = self._probe(inputs, check)
         budget = _budget(check) if check else _PORT_BUDGET
         seconds = min(check.timeout, budget) if check else 5.0
@@ -118,8 +117,7 @@ class ServiceType(ServiceBase):
         words = command_of(image, inputs["entrypoint"], inputs["command"])
         if not words:
             raise ProviderError(f"nothing says what {service} runs", hint="give the service a `command`")
-        check = msgspec.convert(inputs["healthcheck"], Healthcheck) if inputs["healthcheck"] else None
-        health = [rewrite(word, image) for word in self._probe(inputs, check).command]
+        health = [rewrite(word, image) for word in self._probe(inputs, _check(inputs, built)).command]
         workdir = image.host_path(inputs["working_dir"] or image.workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         return _Start(
@@ -155,9 +153,7 @@ class JobType(ServiceType):
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         project, service = parse_urn(operation.resource.urn)
         seconds = await Waiter(self.engine, operation.emit, project, service).done()
-        detail = f"exited 0 in {seconds:.0f} s"
-        operation.emit(ServiceChanged(service=service, state=ServiceState.DEPLOYMENT_COMPLETED, detail=detail))
-        return made.outputs
+        return {**made.outputs, "detail": f"exited 0 in {seconds:.0f} s"}
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
         """One that has done its work needs no process any more."""
@@ -203,6 +199,13 @@ def _endpoints(inputs: Mapping[str, Json]) -> list[Json]:
         for each in inputs["endpoints"]
         if each["target"] in ports
     ]
+
+
+def _check(inputs: Mapping[str, Json], image: BuiltImage | None) -> Healthcheck | None:
+    """The service's own health check; without one, its image's."""
+    if inputs["healthcheck"]:
+        return msgspec.convert(inputs["healthcheck"], Healthcheck)
+    return image.healthcheck if image else None
 
 
 def _budget(check: Healthcheck) -> float:
