@@ -1,33 +1,30 @@
-"""The local provider: a project on this machine, with nothing installed but Python (its `process` engine)."""
+"""The local provider: a project on this machine, with nothing installed but Python (its `process` engine).
+
+What only cd needs, or a command that asks how things are, is loaded there: a client's `up` shall begin at once.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
-from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
 from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
 from defang_nb.providers.base import CdAddress
 from defang_nb.providers.local.config import FileConfigStore
 from defang_nb.providers.local.paths import StackPaths, private
 from defang_nb.providers.local.process import check as checks
-from defang_nb.providers.local.process import logs as log_files
-from defang_nb.providers.local.process import ports
-from defang_nb.providers.local.process.compile import ADDRESS, compile_project
-from defang_nb.providers.local.process.engine import EXCLUDE_NEWER_SETTING, Engine, parse_urn
-from defang_nb.providers.local.process.status import status
-from defang_nb.providers.local.process.types.address import AddressType
-from defang_nb.providers.local.process.types.data import DataType
-from defang_nb.providers.local.process.types.image import ImageType
-from defang_nb.providers.local.process.types.postgres import PostgresType
-from defang_nb.providers.local.process.types.redis import RedisType
-from defang_nb.providers.local.process.types.service import JobType, ServiceType, SiteType
 from defang_nb.providers.local.store import FileStore
 from defang_nb.provision.ports import ObjectStore, ResourceType
+
+if TYPE_CHECKING:
+    from defang_nb.providers.local.process.engine import Engine
 
 _SETTINGS = "DEFANG_"
 
@@ -41,7 +38,6 @@ class LocalProvider:
         self._paths = StackPaths.of(stack.name)
         self._config = FileConfigStore(self._paths.config)
         self._store = FileStore(self._paths.store)
-        self._engine = Engine(self._paths, self._settings)
 
     @property
     def stack(self) -> Stack:
@@ -74,7 +70,20 @@ class LocalProvider:
 
         await Launcher(self._stack, self._paths).stop()
 
+    @cached_property
+    def _engine(self) -> Engine:
+        from defang_nb.providers.local.process.engine import Engine
+
+        return Engine(self._paths, self._settings)
+
     def resource_types(self) -> Mapping[str, ResourceType]:
+        from defang_nb.providers.local.process.types.address import AddressType
+        from defang_nb.providers.local.process.types.data import DataType
+        from defang_nb.providers.local.process.types.image import ImageType
+        from defang_nb.providers.local.process.types.postgres import PostgresType
+        from defang_nb.providers.local.process.types.redis import RedisType
+        from defang_nb.providers.local.process.types.service import JobType, ServiceType, SiteType
+
         engine = self._engine
         types: list[ResourceType] = [
             AddressType(engine), ImageType(engine, self._store), PostgresType(engine), RedisType(engine),
@@ -83,6 +92,9 @@ class LocalProvider:
         return {each.name: each for each in types}
 
     def compile(self, project: Project, images: Sequence[ImageSource], config_digests: Mapping[str, str]) -> Sequence[Resource]:
+        from defang_nb.providers.local.process.compile import compile_project
+        from defang_nb.providers.local.process.engine import EXCLUDE_NEWER_SETTING
+
         exclude_newer = self._settings.get(EXCLUDE_NEWER_SETTING, "")
         return compile_project(project, images, config_digests, exclude_newer=exclude_newer)
 
@@ -90,7 +102,9 @@ class LocalProvider:
         self, project: Project, desired: Sequence[Resource], recorded: Mapping[str, Recorded]
     ) -> Sequence[Diagnostic]:
         """Published ports that somebody else holds, and the disk's space."""
-        found = [each for resource in desired if resource.type == ADDRESS for each in self._taken(project, resource)]
+        from defang_nb.providers.local.process.preflight import taken_ports
+
+        found = taken_ports(self._engine, project, desired)
         full = checks.disk_space(self._paths.root) if desired else None
         return [*found, full] if full else found
 
@@ -101,37 +115,11 @@ class LocalProvider:
                 folder.rmdir()
 
     async def status(self, project: str) -> Sequence[ServiceStatus]:
+        from defang_nb.providers.local.process.status import status
+
         return await status(self._engine, project)
 
     def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
-        return log_files.read(self._paths.logs / project, query)
+        from defang_nb.providers.local.process.logs import read
 
-    def _taken(self, project: Project, address: Resource) -> list[Diagnostic]:
-        _, service = parse_urn(address.urn)
-        ours = self._engine.book.read().get(address.urn, {}).values()
-        found = []
-        for port in address.inputs["ports"]:
-            published = port["published"]
-            if not port["exact"] or published in ours:
-                continue
-            owner = parse_urn(self._engine.book.owner(published))
-            if not owner[0] and ports.problem(published) != "taken":
-                continue
-            holder = f"service {owner[1]} of project {owner[0]}" if owner[0] else ports.holder(published)
-            found.append(self._port_problem(project, service, port["target"], published, holder))
-        return found
-
-    def _port_problem(self, project: Project, service: str, target: int, published: int, holder: str) -> Diagnostic:
-        written = project.services[service].ports
-        index = next((number for number, each in enumerate(written) if each.target == target), 0)
-        path = f"services.{service}.ports[{index}]"
-        return Diagnostic(
-            severity=Severity.ERROR,
-            code="port-in-use",
-            message=f"service {service}: port {published} is in use by {holder}",
-            hint=f"stop it, or publish another port: `{ports.free(())}:{target}`",
-            position=project.position(path),
-            path=path,
-            service=service,
-            excerpt=checks.excerpt(project, project.position(path)),
-        )
+        return read(self._paths.logs / project, query)

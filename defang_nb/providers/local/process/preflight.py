@@ -1,0 +1,48 @@
+"""What keeps a project from starting though there is nothing wrong with it: a published port that somebody else holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from defang_nb.model.project import Project
+from defang_nb.model.resource import Resource
+from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.providers.local.process import ports
+from defang_nb.providers.local.process.check import excerpt
+from defang_nb.providers.local.process.compile import ADDRESS
+from defang_nb.providers.local.process.engine import Engine, parse_urn
+
+
+def taken_ports(engine: Engine, project: Project, desired: Sequence[Resource]) -> list[Diagnostic]:
+    """An error for each port that was asked for by number and is held by another service, or by a stranger."""
+    return [each for resource in desired if resource.type == ADDRESS for each in _taken(engine, project, resource)]
+
+
+def _taken(engine: Engine, project: Project, address: Resource) -> Iterator[Diagnostic]:
+    _, service = parse_urn(address.urn)
+    ours = engine.book.read().get(address.urn, {}).values()
+    for port in address.inputs["ports"]:
+        published = port["published"]
+        if not port["exact"] or published in ours:
+            continue
+        owner = parse_urn(engine.book.owner(published))
+        if not owner[0] and ports.problem(published) != "taken":
+            continue
+        holder = f"service {owner[1]} of project {owner[0]}" if owner[0] else ports.holder(published)
+        yield _problem(project, service, port["target"], published, holder)
+
+
+def _problem(project: Project, service: str, target: int, published: int, holder: str) -> Diagnostic:
+    written = project.services[service].ports
+    index = next((number for number, each in enumerate(written) if each.target == target), 0)
+    path = f"services.{service}.ports[{index}]"
+    return Diagnostic(
+        severity=Severity.ERROR,
+        code="port-in-use",
+        message=f"service {service}: port {published} is in use by {holder}",
+        hint=f"stop it, or publish another port: `{ports.free(())}:{target}`",
+        position=project.position(path),
+        path=path,
+        service=service,
+        excerpt=excerpt(project, project.position(path)),
+    )
