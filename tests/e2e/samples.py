@@ -158,7 +158,7 @@ def configure(home: Path, name: str, keys: list[str]) -> None:
         defang(home, "up", "-f", str(home / "database.yaml"))
         (service,) = json_lines(defang(home, "ps", "--json", "-p", "database").stdout)
         address = service["endpoints"][0]["url"].partition("://")[2]
-        values["DATABASE_URL"] = f"postgresql://postgres:sample@{address}/postgres"
+        values["DATABASE_URL"] = f"postgresql://postgres:sample@{address}/postgres?sslmode=disable"
     for key in keys:
         value = [f"{key}={values[key]}"] if key in values else [key, "--random"]
         defang(home, "config", "set", *value, "-p", name)
