@@ -5,6 +5,7 @@ What only cd needs, or a command that asks how things are, is loaded there: a cl
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
@@ -109,7 +110,10 @@ class LocalProvider:
         return [*found, full] if full else found
 
     async def cleanup(self, project: str) -> None:
+        from defang_nb.providers.local.process.images.venvs import prune
+
         await self._engine.supervisor.end_if_idle()
+        await asyncio.to_thread(prune, self._paths.root / "venvs", self._paths.images)
         for folder in (self._paths.services / project, self._paths.logs / project):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()

