@@ -20,7 +20,7 @@ $(VENV)/.ready: pyproject.toml
 	  { echo "$(PYTHON) has no venv module: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv
-	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[notebook]' --group test --group check --group e2e
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -e '.[notebook]' --group test --group check --group e2e
 	@touch $@
 
 demo: setup ## run the quickstart headless against a real local cd; keeps artifacts/quickstart.ipynb and .html
