@@ -97,11 +97,10 @@ def tried(folder: Path) -> Result:
         seconds = time.monotonic() - begun
         if outcome == "hung":
             defang(Path(home), "cancel", "-p", project(file))
-        down = defang(Path(home), "down", "-p", project(file), "--yes")
-        if (Path(home) / "database.yaml").exists():
-            defang(Path(home), "down", "-p", "database", "--yes")
-        if outcome == "live" and down.returncode:
-            outcome, detail = "left over", f"`down` ended with {down.returncode}: {down.stderr.strip()[-200:]}"
+        for name in [project(file), *(["database"] if (Path(home) / "database.yaml").exists() else [])]:
+            down = defang(Path(home), "down", "-p", name, "--yes")
+            if down.returncode:
+                outcome, detail = "left over", f"`down` ended with {down.returncode}: {down.stderr.strip()[-200:]} ({detail})"
         if left := remaining(Path(home)):
             outcome, detail = "left over", f"{left} (after: {outcome}, {detail})"
     return Result(folder.name, outcome, seconds, detail)

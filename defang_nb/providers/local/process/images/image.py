@@ -128,6 +128,9 @@ def environment_of(image: BuiltImage, host: Mapping[str, str]) -> dict[str, str]
     path += [image.node] if image.node else []
     path += [str(image.host_path("node_modules/.bin"))] if image.kind is ImageKind.NODE else []
     result["PATH"] = os.pathsep.join(dict.fromkeys([*path, *host.get("PATH", os.defpath).split(os.pathsep)]))
+    if image.node:
+        # In a container npx asks nobody whether it may fetch a program; the settings in your home folder may say otherwise.
+        result.setdefault("npm_config_yes", "true")
     if image.venv:
         result["VIRTUAL_ENV"] = image.venv
         result.setdefault("PYTHONUNBUFFERED", "1")

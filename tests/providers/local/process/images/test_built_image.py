@@ -84,6 +84,12 @@ def test_a_node_image_finds_its_packages_programs():
     ]
 
 
+def test_npx_asks_nobody():
+    image = BuiltImage(root="/r", kind=ImageKind.NODE, node="/opt/node")
+    assert environment_of(image, {})["npm_config_yes"] == "true"
+    assert environment_of(image.at(Path("/r")), {"npm_config_yes": "false"})["npm_config_yes"] == "true"
+
+
 def test_this_interpreter_is_one_of_the_machines():
     from defang_nb.providers.local.process.images.machine import look
 
