@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -240,3 +241,24 @@ def test_a_secret_is_in_no_event_state_or_log(app: App, home: Path) -> None:
     assert [path for path in found if not path.is_relative_to(config)] == []
     arguments = [argument for process in processes_of(home) for argument in process.cmdline()]
     assert not [argument for argument in arguments if secret in argument]
+
+
+def test_a_renamed_service_takes_over_its_published_port(app: App) -> None:
+    app.open()
+    port = free_port()
+    text = (app.folder / "compose.yaml").read_text().replace('ports: ["8000"]', f'ports: ["{port}:8000"]')
+    app.write(text)
+    api.up(working_dir=app.folder)
+    app.write(text.replace("  web:", "  site:"))
+    renamed = api.up(working_dir=app.folder)
+    assert renamed.endpoints == {"site": f"http://127.0.0.1:{port}"}
+    with urlopen(renamed.endpoints["site"], timeout=10) as answer:
+        assert answer.status == 200
+    assert [each.service for each in api.ps()] == ["site"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Resource
@@ -15,17 +15,22 @@ from defang_nb.providers.local.process.engine import Engine, parse_urn
 
 def taken_ports(engine: Engine, project: Project, desired: Sequence[Resource]) -> list[Diagnostic]:
     """An error for each port that was asked for by number and is held by another service, or by a stranger."""
-    return [each for resource in desired if resource.type == ADDRESS for each in _taken(engine, project, resource)]
+    addresses = [resource for resource in desired if resource.type == ADDRESS]
+    stay = {address.urn for address in addresses}
+    return [each for address in addresses for each in _taken(engine, project, address, stay)]
 
 
-def _taken(engine: Engine, project: Project, address: Resource) -> Iterator[Diagnostic]:
+def _taken(engine: Engine, project: Project, address: Resource, stay: Collection[str]) -> Iterator[Diagnostic]:
     _, service = parse_urn(address.urn)
     ours = engine.book.read().get(address.urn, {}).values()
     for port in address.inputs["ports"]:
         published = port["published"]
         if not port["exact"] or published in ours:
             continue
-        owner = parse_urn(engine.book.owner(published))
+        holding = engine.book.owner(published)
+        owner = parse_urn(holding)
+        if owner[0] == project.name and holding not in stay:
+            continue  # this deployment deletes it, and the new address waits for that
         if not owner[0] and ports.problem(published) != "taken":
             continue
         holder = f"service {owner[1]} of project {owner[0]}" if owner[0] else ports.holder(published)

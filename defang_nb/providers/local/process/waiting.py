@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from defang_nb.errors import ProviderError
+from defang_nb.errors import DeploymentFailedError
 from defang_nb.model.events import LogLine, ServiceChanged, ServiceState
 from defang_nb.providers.local.process import orphans
 from defang_nb.providers.local.process.engine import Engine, program
@@ -40,7 +40,7 @@ class Waiter:
         self._told = ""
 
     async def well(self, probe: Probe, *, budget: float, seconds: float, restart: str) -> None:
-        """Until every program runs and the probe is content. Raises `ProviderError`."""
+        """Until every program runs and the probe is content. Raises `DeploymentFailedError`."""
         deadline = time.monotonic() + budget
         while True:
             infos = await self.engine.supervisor.infos()
@@ -62,7 +62,7 @@ class Waiter:
             await asyncio.sleep(POLL)
 
     async def done(self) -> float:
-        """Until the one-off has ended with exit code 0; the seconds it took. Raises `ProviderError`."""
+        """Until the one-off has ended with exit code 0; the seconds it took. Raises `DeploymentFailedError`."""
         began = time.monotonic()
         while True:
             infos = await self.engine.supervisor.infos()
@@ -91,12 +91,12 @@ class Waiter:
                 message = f"{self.service} {_in_words(how)}" + (f" {len(ends)} times" if len(ends) > 1 else "")
                 raise await self._failure(message, number=number)
 
-    async def _failure(self, message: str, hint: str = "", number: int = 1) -> ProviderError:
+    async def _failure(self, message: str, hint: str = "", number: int = 1) -> DeploymentFailedError:
         log = self.engine.log(self.project, self.service, number)
         await _written(log)
         for line in last_lines(log, LOG_TAIL):
             self.emit(LogLine(service=self.service, line=line))
-        return ProviderError(message, hint=hint or f"`logs {self.service}` shows what it wrote")
+        return DeploymentFailedError(message, hint=hint or f"`logs {self.service}` shows what it wrote")
 
     async def _check(self, probe: Probe, seconds: float) -> str:
         if probe.kind != "exec":

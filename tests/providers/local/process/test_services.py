@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from defang_nb.errors import ProviderError
+from defang_nb.errors import DeploymentFailedError
 from defang_nb.model.events import LogLine
 from defang_nb.model.status import LogQuery
 from defang_nb.providers.local.config import FileConfigStore
@@ -67,14 +67,14 @@ async def test_an_update_starts_it_anew_with_the_new_environment(driver: Driver,
 
 async def test_a_crash_at_start_ends_the_wait_with_its_last_words(driver: Driver, service: Service) -> None:
     broken = service(command=python("print('no such table'); raise SystemExit(3)"))
-    with pytest.raises(ProviderError, match="web exited with code 3"):
+    with pytest.raises(DeploymentFailedError, match="web exited with code 3"):
         await driver.create(broken)
     assert LogLine(service="web", line="no such table") in driver.events
     assert not await driver.live(broken)
 
 
 async def test_a_program_that_is_not_there_is_named(driver: Driver, service: Service) -> None:
-    with pytest.raises(ProviderError, match="web exited with code 127"):
+    with pytest.raises(DeploymentFailedError, match="web exited with code 127"):
         await driver.create(service(command=["no-such-program"], restart="no"))
     assert any(isinstance(each, LogLine) and "no-such-program" in each.line for each in driver.events)
 
@@ -97,7 +97,7 @@ async def test_a_health_check_is_waited_for(driver: Driver, service: Service) ->
     failing = service(healthcheck=check | {"retries": 1}, environment={"STATUS": "500"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("defang_nb.providers.local.process.types.service._SHORTEST_BUDGET", 1.0)
-        with pytest.raises(ProviderError, match="did not become healthy in 1 s: HTTP 500"):
+        with pytest.raises(DeploymentFailedError, match="did not become healthy in 1 s: HTTP 500"):
             await driver.update(failing)
 
 
@@ -111,7 +111,7 @@ async def test_a_server_on_another_port_is_told_where_it_listens(driver: Driver,
     elsewhere = service(command=[sys.executable, "server.py", "0"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("defang_nb.providers.local.process.types.service._PORT_BUDGET", 2.0)
-        with pytest.raises(ProviderError, match="did not become healthy") as caught:
+        with pytest.raises(DeploymentFailedError, match="did not become healthy") as caught:
             await driver.create(elsewhere)
     assert f"rather than {free_port}" in caught.value.hint
 
@@ -122,7 +122,7 @@ async def test_a_job_is_ready_when_it_has_ended_well(driver: Driver, service: Se
     assert await driver.live(job)
     shown = (await status(engine, "p"))[0]
     assert (shown.state, shown.exit_code) == ("exited", 0)
-    with pytest.raises(ProviderError, match="migrate exited with code 4"):
+    with pytest.raises(DeploymentFailedError, match="migrate exited with code 4"):
         await driver.update(service("migrate", type_="local:process/Job", command=python("raise SystemExit(4)")))
 
 
@@ -177,7 +177,7 @@ async def test_secrets_reach_the_program_and_nothing_else(
 
 
 async def test_a_missing_secret_stops_the_start_by_name(driver: Driver, service: Service) -> None:
-    with pytest.raises(ProviderError, match="exited with code 78"):
+    with pytest.raises(DeploymentFailedError, match="exited with code 78"):
         await driver.create(service(environment={"TOKEN": {"$config": "KEY"}}, restart="no"))
     assert LogLine(service="web", line="the configuration value KEY is not set") in driver.events
 

@@ -17,6 +17,10 @@ from defang_nb.providers.local.process.engine import parse_urn
 from defang_nb.providers.local.process.types.base import EngineType
 from defang_nb.provision.ports import Made, Operation
 
+_RELEASE_SECONDS = 30.0
+"""How long a service that goes may take to give its port back: longer than the usual grace period."""
+_LOOK_AGAIN = 0.05
+
 
 class AddressType(EngineType):
     """Inputs: `ports`, a list of {target, published, exact}. Outputs: `host`, and `ports` (target → port here)."""
@@ -25,6 +29,7 @@ class AddressType(EngineType):
 
     async def create(self, operation: Operation) -> Made:
         wanted = operation.resource.inputs["ports"]
+        await self._until_released(operation.resource.urn, [each["published"] for each in wanted if each["exact"]])
         given = await asyncio.to_thread(self._allocate, operation.resource.urn, wanted)
         return Made(id=operation.resource.urn, outputs=_outputs(given))
 
@@ -52,6 +57,15 @@ class AddressType(EngineType):
                 await self.delete(each)
             result[each.urn] = None if lost else each.outputs
         return result
+
+    async def _until_released(self, urn: str, published: Sequence[int]) -> None:
+        """A service that takes another one's place may want its port, which is given back while this is made."""
+        project, _ = parse_urn(urn)
+        for _ in range(int(_RELEASE_SECONDS / _LOOK_AGAIN)):
+            owners = {self.engine.book.owner(port) for port in published} - {urn, ""}
+            if not any(parse_urn(owner)[0] == project for owner in owners):
+                return
+            await asyncio.sleep(_LOOK_AGAIN)
 
     def _allocate(self, urn: str, wanted: Sequence[Mapping[str, Json]]) -> dict[str, int]:
         with self.engine.book.changing() as entries:
