@@ -25,10 +25,14 @@ _WGET_WITH_VALUE = {"-O", "-T", "-t", "--tries", "--timeout", "--header", "--out
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """One check. `http` asks for `url` (curl's -f: `fail`), `exec` runs `command`, the others connect to `port`."""
+    """One check. `http` asks for `url` (curl's -f: `fail`), `exec` runs `command`, the others connect to `port`.
+
+    `postgres` connects through the socket in the folder `sockets` where that is given: nobody else's server answers there.
+    """
 
     kind: Literal["none", "tcp", "http", "postgres", "redis", "exec"]
     port: int = 0
+    sockets: str = ""
     url: str = ""
     fail: bool = True
     command: tuple[str, ...] = ()
@@ -51,7 +55,7 @@ async def ask(probe: Probe, seconds: float) -> str:
                 case "http":
                     return await asyncio.to_thread(_http, probe.url, probe.fail, seconds)
                 case "postgres":
-                    return await _postgres(probe.port)
+                    return await _postgres(probe)
                 case "redis":
                     return await _redis(probe.port)
                 case _:
@@ -161,9 +165,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-async def _postgres(port: int) -> str:
+async def _postgres(probe: Probe) -> str:
     """As pg_isready: any answer but "starting up" (SQLSTATE 57P03) will do. PostgreSQL protocol 3.0, StartupMessage."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if probe.sockets:
+        reader, writer = await asyncio.open_unix_connection(f"{probe.sockets}/.s.PGSQL.{probe.port}")
+    else:
+        reader, writer = await asyncio.open_connection("127.0.0.1", probe.port)
     try:
         body = struct.pack("!i", 196608) + b"user\0postgres\0database\0postgres\0\0"
         writer.write(struct.pack("!i", len(body) + 4) + body)
