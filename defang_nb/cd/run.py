@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
@@ -65,6 +66,8 @@ class Run:
         except DefangError as error:
             self._tell_all(error.diagnostics)
             finished = _failed(error)
+        except OSError as error:
+            finished = Finished(outcome=Outcome.FAILED, message=f"this machine refused: {error}", hint=_way_out(error))
         except asyncio.CancelledError:
             finished = Finished(outcome=Outcome.FAILED, message=self._reason or "cd was ended", hint=AGAIN)
         except Exception as error:  # noqa: BLE001  # edge: a fault of ours must end the story too, and cd must go on
@@ -184,8 +187,9 @@ class Run:
     async def _clean_up(self) -> None:
         try:
             await self._provider.cleanup(self.request.project.name)
-        except DefangError as error:
-            diagnostic = Diagnostic(severity=Severity.WARNING, code="cleanup", message=error.message, hint=error.hint)
+        except (DefangError, OSError) as error:
+            hint = error.hint if isinstance(error, DefangError) else _way_out(error)
+            diagnostic = Diagnostic(severity=Severity.WARNING, code="cleanup", message=str(error), hint=hint)
             self.story.tell(Diagnosed(diagnostic=diagnostic))
 
     def _outcome(self, applied: Applied, plan: Plan) -> Finished:
@@ -209,6 +213,11 @@ class Run:
 
 def _failed(error: DefangError, more: str = "") -> Finished:
     return Finished(outcome=Outcome.FAILED, message=error.message + more, hint=error.hint, error=type(error).__name__)
+
+
+def _way_out(error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"make room on the disk, then {AGAIN}" if full else AGAIN
 
 
 def _titles(steps: Sequence[Step]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import calendar
 import contextlib
+import fcntl
 import heapq
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -95,3 +96,14 @@ def _new(folder: Path, query: LogQuery, tails: dict[Path, _Tail]) -> list[list[L
 
 def _wanted(record: LogRecord, query: LogQuery) -> bool:
     return (query.since is None or record.time >= query.since) and (query.until is None or record.time <= query.until)
+
+
+async def written(log: Path) -> None:
+    """Wait until the last words of an ended program are in its log: what copies them holds a lock. Not for long."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        for _ in range(50):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                await asyncio.sleep(0.02)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from defang_nb.model.events import LogLine, ServiceChanged, ServiceState
 from defang_nb.providers.local.process import orphans
 from defang_nb.providers.local.process.engine import Engine, program
 from defang_nb.providers.local.process.launchfile import LAUNCHER
-from defang_nb.providers.local.process.logs import last_lines
+from defang_nb.providers.local.process.logs import last_lines, written
 from defang_nb.providers.local.process.probe import Probe, ask
 from defang_nb.providers.local.process.supervisor import ProcessInfo
 from defang_nb.provision.ports import Emit
@@ -93,7 +92,7 @@ class Waiter:
 
     async def _failure(self, message: str, hint: str = "", number: int = 1) -> DeploymentFailedError:
         log = self.engine.log(self.project, self.service, number)
-        await _written(log)
+        await written(log)
         for line in last_lines(log, LOG_TAIL):
             self.emit(LogLine(service=self.service, line=line))
         return DeploymentFailedError(message, hint=hint or f"`logs {self.service}` shows what it wrote")
@@ -135,17 +134,6 @@ async def run_check(launch: Path, seconds: float) -> str:
             await process.wait()
     # Its words are not told: they may quote the environment, secrets and all.
     return "" if process.returncode == 0 else f"the health check ended with code {process.returncode}"
-
-
-async def _written(log: Path) -> None:
-    """Wait until the last words of an ended program are in its log: what copies them holds a lock. Not for long."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
-        for _ in range(50):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                await asyncio.sleep(0.02)
 
 
 def _in_words(how: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.local.process.engine import Engine, parse_urn
+from defang_nb.providers.local.process.logs import written
 from defang_nb.provision.ports import Made, OnCancel, Operation
 
 
@@ -59,9 +60,11 @@ class ServiceBase(EngineType):
         return result
 
     async def stop(self, project: str, service: str) -> None:
-        """End all programs of a service, and wait until they are gone."""
+        """End all programs of a service, and wait until they are gone, and what copies their words to the log with them."""
         prefix = f"{project}.{service}."
         for name in self.engine.supervisor.names(prefix):
             # A service may be called like another one with ".2" after it.
-            if name.removeprefix(prefix).isdigit():
+            number = name.removeprefix(prefix)
+            if number.isdigit():
                 await self.engine.supervisor.remove(name)
+                await written(self.engine.log(project, service, int(number)))
