@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defang_nb.client import begin, loop
 from defang_nb.client.begin import Checked, Files, Inputs
 from defang_nb.client.deployment import Deployment
+from defang_nb.client.reading import read_logs
 from defang_nb.client.stacks import load_stack
-from defang_nb.client.times import parse_time
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import NotFoundError, UsageError
 
@@ -262,22 +262,6 @@ def config_rm(key: str, *, project: str | None = None, stack: str = "local", wor
     name = _project(workspace, project, working_dir)
     if not loop.run(workspace.provider.config.remove(name, key)):
         raise NotFoundError(f"{key} is not set for {name}", hint="`config ls` lists what is")
-
-
-def read_logs(
-    workspace: Workspace, project: str, services: tuple[str, ...], *, follow: bool, since: float | str | None,
-    until: float | str | None, tail: int | None,
-) -> Iterator[LogRecord]:  # fmt: skip
-    """`logs`, of a workspace that is open."""
-    from defang_nb.model.status import LogQuery
-
-    query = LogQuery(services=services, since=parse_time(since), until=parse_time(until), tail=tail, follow=follow)
-
-    async def read() -> AsyncGenerator[LogRecord, None]:
-        async for record in workspace.provider.logs(project, query):
-            yield record
-
-    return loop.iterate(read())
 
 
 def _workspace(stack: str, working_dir: str | Path | None) -> Workspace:

@@ -128,7 +128,7 @@ class Deployment:
         self, service: str | None = None, *, follow: bool = False, since: float | str | None = None, tail: int | None = None
     ) -> Iterator[LogRecord]:
         """What its services wrote; see `api.logs`."""
-        from defang_nb.client.api import read_logs
+        from defang_nb.client.reading import read_logs
 
         services = (service,) if service else ()
         return read_logs(self._workspace, self.project, services, follow=follow, since=since, until=None, tail=tail)
