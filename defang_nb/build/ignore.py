@@ -14,8 +14,12 @@ DEFAULT = (
     "**/.git", "**/.hg", "**/.svn", "**/__pycache__", "**/*.pyc", "**/.venv", "**/node_modules", "**/.ipynb_checkpoints",
     ".defang", "**/.DS_Store", "**/Thumbs.db", "**/.pytest_cache", "**/.mypy_cache", "**/.ruff_cache", "**/.tox", "**/.nox",
     "**/.direnv", "**/.envrc", "**/.idea", "**/.vscode", "**/*.egg-info", "**/.next", "**/.cache",
+    "**/compose.y*ml", "**/compose.*.y*ml", "**/docker-compose.y*ml", "**/docker-compose.*.y*ml",
 )  # fmt: skip
-"""What is left out when there is no ignore file. A notebook (`*.ipynb`) is too, unless the build names one: see `load`."""
+"""What is left out when there is no ignore file: Compose files too, so that an edit of one service builds nothing anew.
+
+A notebook (`*.ipynb`) is left out as well, unless the build names one: see `load`.
+"""
 
 
 class Rule:

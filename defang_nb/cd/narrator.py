@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from defang_nb.model.events import (
     BuildLine,
     EndpointFound,
@@ -62,7 +64,9 @@ class Narrator:
                 self._change(service, ServiceState.BUILD_QUEUED)
 
     def hear(self, payload: Payload) -> None:
-        """The engine's `Emit`."""
+        """The engine's `Emit`. A build's line does not say for which services it is: that is known here."""
+        if isinstance(payload, BuildLine):
+            payload = msgspec.structs.replace(payload, services=tuple(self._built_for(payload.urn)))
         self._tell(payload)
         match payload:
             case StepStarted(urn=urn, action=action):

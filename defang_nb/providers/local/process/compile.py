@@ -72,7 +72,8 @@ class _Compiler:
                 inputs=self._with_digests(
                     {
                         "reference": source.reference,
-                        "source": msgspec.to_builtins(source),
+                        # Which services use an image is no part of it: one more or less builds nothing.
+                        "source": msgspec.to_builtins(msgspec.structs.replace(source, services=())),
                         "args": {key: as_json(text) for key, text in source.args.items()},
                         "recipe": RECIPE,
                         "exclude_newer": self.exclude_newer,

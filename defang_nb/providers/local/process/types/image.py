@@ -49,9 +49,7 @@ class ImageType(EngineType):
         self._index(resource.urn).write_text(source.reference)
 
         def emit_line(line: str, step: int = 0, steps: int = 0, cached: bool = False) -> None:
-            operation.emit(
-                BuildLine(urn=resource.urn, line=line, services=source.services, step=step, steps=steps, cached=cached)
-            )
+            operation.emit(BuildLine(urn=resource.urn, line=line, step=step, steps=steps, cached=cached))
 
         with tempfile.TemporaryDirectory(prefix="defang-nb-context-") as folder:
             archive = Path(folder) / "context.tar.gz"
