@@ -43,7 +43,12 @@ class Cd:
 
     def __init__(self, address: CdAddress) -> None:
         self._address = address
-        options = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.enable_http_proxy", 0)]
+        options = [
+            ("grpc.max_receive_message_length", _MAX_MESSAGE),
+            ("grpc.enable_http_proxy", 0),
+            # A back-off after a cd that ended is not shared with the channel to the next one at the same address.
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
         if address.keys is None:
             self._channel = grpc.aio.insecure_channel(address.target, options=options)
         else:

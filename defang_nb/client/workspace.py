@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 """Tells in a few words what is being done."""
+
+_HANDOVER = 5.0
+"""Seconds in which a workspace goes on looking for a cd that answers, while one ends and another starts."""
 
 ENDED = "cd ended unexpectedly"
 AGAIN = "run `up` again to continue"
@@ -119,7 +123,8 @@ class Workspace:
         from defang_nb.version import __version__
 
         trouble: CdError = CdError("cd can't be reached")
-        for _ in range(3):
+        deadline = time.monotonic() + _HANDOVER
+        while time.monotonic() < deadline:
             address = await self.provider.find_cd()
             if address is None:
                 say("starting cd")
@@ -128,6 +133,7 @@ class Workspace:
             try:
                 info = await cd.info()
             except UnreachableError as error:
+                # It was found just before it ended itself; the next look finds its successor, or launches it.
                 await cd.close()
                 trouble = error
                 await asyncio.sleep(0.1)
