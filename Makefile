@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test check e2e bench screenshots proto format clean
+.PHONY: help setup demo lab test check e2e crash-matrix bench screenshots proto format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ check: setup ## format, lint, types, layers, generated code, documents and noteb
 
 e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screenshots in artifacts/)
 	$(BIN)/python -m pytest -q -p no:randomly -m e2e
+
+crash-matrix: setup ## kill cd at every boundary of its journal, one after the other (some minutes), as a table
+	$(BIN)/python -m tests.crash.matrix
 
 bench: setup ## speed and memory, as a table
 	$(BIN)/python scripts/bench.py
