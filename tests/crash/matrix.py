@@ -245,7 +245,8 @@ def run(folder: Path, *, every: int = 1, lanes: int = 4) -> dict[str, Tally]:
 
 def _chosen(boundaries: Sequence[str], every: int) -> list[str]:
     """Each `every`th, from another one on in each journey."""
-    return list(boundaries[len(boundaries) % every :: every])
+    step = max(1, min(every, len(boundaries)))
+    return list(boundaries[(len(boundaries) - 1) % step :: step])
 
 
 def _batches(boundaries: dict[str, list[str]]) -> Iterator[list[Round]]:
