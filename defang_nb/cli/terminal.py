@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
     from defang_nb.model.status import LogRecord
     from defang_nb.render.tables import Table
+    from defang_nb.scaffold.app import App
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
 
@@ -67,6 +68,9 @@ class TerminalHost:
             from defang_nb.render.tables import table_text
 
             self.text(table_text(table))
+
+    def apps(self, project: str | None) -> Mapping[str, App]:
+        return {}
 
     def stdin(self) -> str:
         if sys.stdin is None or sys.stdin.isatty():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from defang_nb.commands.tree import TREE, Arity, Command, Complete, Face, Option
+from defang_nb.commands.tree import Arity, Command, Complete, Face, Option, tree
 
 Lookup = Callable[[Complete], Iterable[str]]
 """The names that there are of one sort, as far as they are known without waiting."""
@@ -12,34 +12,39 @@ Lookup = Callable[[Complete], Iterable[str]]
 
 def complete(words: Sequence[str], current: str, lookup: Lookup, face: Face) -> list[str]:
     """What `current` (may be empty) can become after `words` (without the program's name). In the tree's order."""
-    command, rest = _command(words)
+    command, rest = _command(words, face)
     if command is None:
-        return _matching(_next_words(words), current) if rest is None else []
+        return _matching(_next_words(words, face), current) if rest is None else []
+    return complete_options(command, rest or [], current, lookup, face)
+
+
+def complete_options(command: Command, rest: Sequence[str], current: str, lookup: Lookup, face: Face) -> list[str]:
+    """The same after a command that is known (a cell magic's line, say)."""
     options = command.options_for(face)
     if current.startswith("--") and "=" in current:
         flag, _, begun = current.partition("=")
         return [f"{flag}={value}" for option in options if flag in option.flags for value in _values(option, begun, lookup)]
-    awaited = _awaited(options, rest or [])
+    awaited = _awaited(options, rest)
     if awaited is not None:
         return _values(awaited, current, lookup)
     if current.startswith("-"):
-        return _matching(_unused_flags(options, rest or []), current)
-    return _positional(command, rest or [], options, current, lookup)
+        return _matching(_unused_flags(options, rest), current)
+    return _positional(command, rest, options, current, lookup)
 
 
-def _command(words: Sequence[str]) -> tuple[Command | None, list[str] | None]:
+def _command(words: Sequence[str], face: Face) -> tuple[Command | None, list[str] | None]:
     """The command and the words after it; (None, None) when it isn't complete yet, (None, []) when there is no such."""
-    for command in TREE:
+    for command in tree(face):
         if tuple(words[: len(command.path)]) == command.path:
             return command, list(words[len(command.path) :])
-    begun = any(command.path[: len(words)] == tuple(words) for command in TREE)
+    begun = any(command.path[: len(words)] == tuple(words) for command in tree(face))
     return None, None if begun else []
 
 
-def _next_words(words: Sequence[str]) -> list[str]:
+def _next_words(words: Sequence[str], face: Face) -> list[str]:
     depth = len(words)
     return list(
-        dict.fromkeys(each.path[depth] for each in TREE if each.path[:depth] == tuple(words) and len(each.path) > depth)
+        dict.fromkeys(each.path[depth] for each in tree(face) if each.path[:depth] == tuple(words) and len(each.path) > depth)
     )
 
 

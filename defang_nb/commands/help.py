@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from defang_nb.commands.tree import TREE, Arity, Command, Face, Option
+from defang_nb.commands.tree import Arity, Command, Face, Option, tree
 from defang_nb.errors import DefangError
 
 _INTRO = "Put a Compose application on a cloud, or live on this machine."
@@ -16,13 +16,14 @@ def help_text(face: Face, command: Command | None = None, prefix: tuple[str, ...
 
 
 def _overview(face: Face, prefix: tuple[str, ...]) -> str:
-    commands = [command for command in TREE if command.path[: len(prefix)] == prefix]
+    commands = [command for command in tree(face) if command.path[: len(prefix)] == prefix]
     wide = max(len(command.name) for command in commands)
     prog = " ".join([face.value, *prefix])
     lines = [_INTRO, "", f"usage: {prog} COMMAND [options]", "", "commands:"]
     lines += [f"  {command.name:<{wide}}  {command.summary}" for command in commands]
     if face is Face.NOTEBOOK and not prefix:
         lines += ["", "%%compose [name] as a cell's first line keeps the cell's text as the project and checks it at once."]
+        lines += ["%%app NAME makes a cell's code (Streamlit, Gradio, FastAPI, …) a service of it; %%app --help tells more."]
         lines += [
             "dep = %defang up gives the deployment to Python: dep.status, dep.services, dep.endpoints, dep.wait(), dep.logs()"
         ]
@@ -47,7 +48,7 @@ def _family(error: type[DefangError]) -> Iterator[type[DefangError]]:
 
 def usage(command: Command, face: Face) -> str:
     """`defang-nb up [options] [SERVICE ...]`."""
-    words = [face.value, command.name, "[options]"]
+    words = [command.called(face), "[options]"]
     for argument in command.arguments:
         match argument.arity:
             case Arity.ONE:
@@ -73,7 +74,11 @@ def _command_help(command: Command, face: Face) -> str:
         lines += ["", "arguments:", *(f"  {name:<{wide}}  {text}" for name, text in rows[:split])]
     lines += ["", "options:", *(f"  {name:<{wide}}  {text}" for name, text in rows[split:])]
     if command.examples:
-        lines += ["", "examples:", *(f"  {face.value} {example}" for example in command.examples)]
+        lines += [
+            "",
+            "examples:",
+            *(f"  {face.value}{'' if face is Face.CELL else ' '}{example}" for example in command.examples),
+        ]
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from defang_nb.commands.tree import Face
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
     from defang_nb.model.status import LogRecord
     from defang_nb.render.tables import Table
+    from defang_nb.scaffold.app import App
 
 
 class Source(NamedTuple):
@@ -52,6 +53,10 @@ class Host(Protocol):
 
     def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
         """Show lines as they come, until they end or the user has seen enough."""
+        ...
+
+    def apps(self, project: str | None) -> Mapping[str, App]:
+        """The apps that cells of this face made for `project` (None: the current one), by name."""
         ...
 
     def stdin(self) -> str:

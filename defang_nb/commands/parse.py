@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from defang_nb.commands.tree import TREE, Argument, Arity, Command, Face
+from defang_nb.commands.tree import Argument, Arity, Command, Face, tree
 from defang_nb.errors import UsageError
 
 
@@ -56,22 +56,28 @@ def parse(words: Sequence[str], face: Face) -> Invocation:
 def find(words: Sequence[str], face: Face) -> tuple[Command | None, list[str]]:
     """The command that `words` begin with, and the words after it; None where only help is asked for (then: the group)."""
     group: tuple[str, ...] = ()
+    known = tree(face)
     for index, word in enumerate(words):
         if word in ("-h", "--help", "help") and index == len(group):
             return None, list(group)
         path = (*group, word)
-        for command in TREE:
+        for command in known:
             if command.path == path:
                 return command, list(words[index + 1 :])
-        if not any(command.path[: len(path)] == path for command in TREE):
+        if not any(command.path[: len(path)] == path for command in known):
             raise _unknown(path, face)
         group = path
     return None, list(group)
 
 
+def parse_cell(words: Sequence[str], command: Command) -> Invocation:
+    """The line of a cell magic. Raises `UsageError`."""
+    return _parse_rest(command, words, Face.CELL)
+
+
 def _unknown(path: tuple[str, ...], face: Face) -> UsageError:
     *group, word = path
-    names = dict.fromkeys(command.path[len(group)] for command in TREE if command.path[: len(group)] == tuple(group))
+    names = dict.fromkeys(command.path[len(group)] for command in tree(face) if command.path[: len(group)] == tuple(group))
     place = " ".join([face.value, *group])
     if word.startswith("-"):
         return UsageError(f"{place}: the command comes first, and {word} is none", hint=f"see {place} --help")
@@ -91,7 +97,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(command: Command, face: Face) -> _Parser:
-    parser = _Parser(prog=f"{face.value} {command.name}", add_help=False, allow_abbrev=False)
+    parser = _Parser(prog=command.called(face), add_help=False, allow_abbrev=False)
     for option in command.options_for(face):
         if not option.metavar:
             parser.add_argument(*option.flags, dest=option.dest, action="store_true")

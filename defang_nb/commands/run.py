@@ -33,6 +33,10 @@ def _action(path: tuple[str, ...]) -> Callable[[Invocation, Host], Any]:
             from defang_nb.commands.doctor import show_version
 
             return show_version
+        case ("show",):
+            from defang_nb.commands.show import show
+
+            return show
     from defang_nb.commands.actions import ACTIONS
 
     return ACTIONS[path]

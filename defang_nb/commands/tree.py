@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from defang_nb.scaffold.frameworks import FRAMEWORKS
+
 
 class Face(StrEnum):
-    """Who asks: the command line or the notebook's magic."""
+    """Who asks: the command line, the notebook's magic, or a cell magic with options of its own."""
 
     CLI = "defang-nb"
     NOTEBOOK = "%defang"
+    CELL = "%%"
 
 
 BOTH = (Face.CLI, Face.NOTEBOOK)
@@ -72,10 +75,15 @@ class Command:
     options: tuple[Option, ...] = ()
     arguments: tuple[Argument, ...] = ()
     examples: tuple[str, ...] = ()
+    faces: tuple[Face, ...] = BOTH
 
     @property
     def name(self) -> str:
         return " ".join(self.path)
+
+    def called(self, face: Face) -> str:
+        """As it is typed: `defang-nb up`, `%%app`."""
+        return f"{face.value}{'' if face is Face.CELL else ' '}{self.name}"
 
     def options_for(self, face: Face) -> tuple[Option, ...]:
         return (*(option for option in self.options if face in option.faces), HELP)
@@ -222,6 +230,76 @@ TREE: tuple[Command, ...] = (
         (SERVICES,),
         ("compose config --format json", "compose config -f compose.yaml -f compose.prod.yaml"),
     ),
+    Command(
+        ("show",),
+        "show the files that were made for the apps of `%%app` cells",
+        "With --write, they are also written into a folder as an ordinary project, which no notebook is needed for.",
+        (Option(("--write",), "write them into this folder", "write", "FOLDER", completes=Complete.FILE), PROJECT),
+        (Argument("APP", "only these apps", Arity.MANY, Complete.SERVICE),),
+        ("show", "show dashboard", "show --write my-app"),
+        (Face.NOTEBOOK,),
+    ),
     Command(("doctor",), "look at what this machine offers, and say what is missing and why it matters", "", (JSON,), ()),
     Command(("version",), "show the version", "", (JSON,), ()),
 )
+
+APP = Command(
+    ("app",),
+    "make this cell's code a service of the current project",
+    "Finds out what the code needs (packages, files beside it, settings), and writes the Dockerfile and the Compose entry.\n"
+    "`%defang show` shows them all, `%defang up` takes the project live. Running the cell again replaces the app.",
+    (
+        Option(
+            ("--framework",),
+            "what serves it (default: the one that the code imports)",
+            "framework",
+            "NAME",
+            choices=tuple(FRAMEWORKS),
+            faces=(Face.CELL,),
+        ),
+        Option(
+            ("-r", "--requirements"),
+            "packages, with commas between, or a file of them; may be repeated",
+            "requirements",
+            "WHAT",
+            repeat=True,
+            completes=Complete.FILE,
+            faces=(Face.CELL,),
+        ),
+        Option(
+            ("--with",),
+            "stores to go with it, with commas between: postgres, redis",
+            "stores",
+            "NAMES",
+            repeat=True,
+            faces=(Face.CELL,),
+        ),
+        Option(("--port",), "where it listens (default: the framework's own)", "port", "N", kind=int, faces=(Face.CELL,)),
+        Option(
+            ("--include",),
+            "files or folders to take along, besides those that the code names; may be repeated",
+            "include",
+            "GLOB",
+            repeat=True,
+            completes=Complete.FILE,
+            faces=(Face.CELL,),
+        ),
+        Option(
+            ("--notebook",),
+            "serve this notebook instead of the cell's code",
+            "notebook",
+            "FILE",
+            completes=Complete.FILE,
+            faces=(Face.CELL,),
+        ),
+    ),
+    (Argument("NAME", "the service's name"),),
+    ("app dashboard --framework streamlit", "app api --with postgres,redis", "app report --notebook report.ipynb"),
+    (Face.CELL,),
+)
+"""What `%%app` takes. It is no command of the tree, since it needs a cell."""
+
+
+def tree(face: Face) -> tuple[Command, ...]:
+    """The commands that this face has."""
+    return tuple(command for command in TREE if face in command.faces)

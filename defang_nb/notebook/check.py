@@ -8,7 +8,7 @@ from defang_nb.client import api
 from defang_nb.commands.host import Source
 from defang_nb.errors import UnsupportedError
 from defang_nb.model.source import Severity, format_diagnostic
-from defang_nb.notebook.cells import Cells, numbered
+from defang_nb.notebook.cells import Cells, Kept, numbered
 from defang_nb.notebook.slot import show
 from defang_nb.render.listings import project_table
 from defang_nb.render.markup import fragment
@@ -21,10 +21,15 @@ def check_cell(shell: Any, cells: Cells, *, stack: str, name: str, body: str) ->
 
     The text is kept either way, so that no later `up` quietly takes an older one.
     """
-    label = f"cell [{shell.displayhook.prompt_count}]"
-    source = Source(numbered(body, _raw_cell(shell)), label, name)
-    cells.keep(source)
-    checked = api.check(text=source.text, name=label, project=name or None, stack=stack)
+    label = cell_label(shell)
+    kept = cells.keep(Source(numbered(body, raw_cell(shell), "compose"), label, name))
+    check_kept(cells, kept, stack=stack)
+
+
+def check_kept(cells: Cells, kept: Kept, *, stack: str) -> None:
+    """Load it, ask the provider, and show what it comes to. Raises as `check_cell` does."""
+    source = kept.source
+    checked = api.check(text=source.text, name=source.label, project=source.project or None, stack=stack)
     errors = [each for each in checked.diagnostics if each.severity is Severity.ERROR]
     others = by_weight([each for each in checked.diagnostics if each.severity is not Severity.ERROR])
     missing = set(checked.missing)
@@ -33,10 +38,14 @@ def check_cell(shell: Any, cells: Cells, *, stack: str, name: str, body: str) ->
     show({"text/html": html, "text/plain": "\n".join([table_text(table), *map(format_diagnostic, others)])})
     if errors:
         raise UnsupportedError(f"stack {stack} can't run this project", diagnostics=errors)
-    cells.keep(source, checked.project)
+    cells.checked(kept, checked.project)
 
 
-def _raw_cell(shell: Any) -> str:
+def cell_label(shell: Any) -> str:
+    return f"cell [{shell.displayhook.prompt_count}]"
+
+
+def raw_cell(shell: Any) -> str:
     """The cell as it was typed; "" where the shell keeps no history."""
     history = getattr(shell, "history_manager", None)
     typed = getattr(history, "input_hist_raw", None) or [""]

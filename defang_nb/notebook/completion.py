@@ -9,12 +9,13 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from defang_nb.commands.complete import complete
-from defang_nb.commands.tree import Complete, Face
+from defang_nb.commands.complete import complete, complete_options
+from defang_nb.commands.tree import APP, Complete, Face
 from defang_nb.errors import DefangError
 from defang_nb.notebook.cells import Cells
 
 _LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%defang\s(?P<rest>.*)$")
+_APP = re.compile(r"^\s*%%?app\s(?P<rest>.*)$")
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _KEYS = (
     "build", "command", "context", "depends_on", "deploy", "dockerfile", "entrypoint", "env_file", "environment", "healthcheck",
@@ -34,14 +35,26 @@ def matcher(cells: Cells, stack: Callable[[], str], variables: Callable[[], dict
         if context.full_text.lstrip().startswith("%%compose") and context.cursor_line > 0:
             return _answer(*_in_body(context.full_text, context.text_until_cursor))
         found = _LINE.match(context.text_until_cursor)
+        if not found and (cell := _APP.match(context.text_until_cursor)) and context.cursor_line == 0:
+            return _answer(*_app_line(cell["rest"], lookup))
         if not found:
             return {"completions": []}
-        words = found["rest"].split()
-        current = words.pop() if words and not found["rest"].endswith(" ") else ""
-        begun = current.rpartition("=")[2] if current.startswith("--") else current
+        words, current, begun = _words(found["rest"])
         return _answer(complete(words, current, lambda kind: lookup(kind, begun), Face.NOTEBOOK), current)
 
     return defang_matcher  # type: ignore[no-any-return]
+
+
+def _words(rest: str) -> tuple[list[str], str, str]:
+    """The words before the one at the cursor, that one, and what of it is a value that has begun."""
+    words = rest.split()
+    current = words.pop() if words and not rest.endswith(" ") else ""
+    return words, current, current.rpartition("=")[2] if current.startswith("--") else current
+
+
+def _app_line(rest: str, lookup: Callable[[Complete, str], Iterable[str]]) -> tuple[list[str], str]:
+    words, current, begun = _words(rest)
+    return complete_options(APP, words, current, lambda kind: lookup(kind, begun), Face.CELL), current
 
 
 def _answer(candidates: Iterable[str], current: str) -> dict[str, Any]:

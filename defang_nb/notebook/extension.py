@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _QUESTION = re.compile(r"^(\s*%defang\b[^?]*?)\s*\?{1,2}\s*$")
-_MAGICS = (("line", "defang"), ("cell", "compose"))
+_MAGICS = (("line", "defang"), ("cell", "compose"), ("line", "app"), ("cell", "app"))
 
 
 def question_to_help(lines: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from defang_nb.render.tables import Table, table_html, table_text
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
     from defang_nb.model.status import LogRecord
+    from defang_nb.scaffold.app import App
 
 
 class NotebookHost:
@@ -60,6 +61,10 @@ class NotebookHost:
 
     def typed(self, word: str) -> bool:
         return word not in self._expanded
+
+    def apps(self, project: str | None) -> Mapping[str, App]:
+        kept = self._cells.find(project)
+        return {name: placed.app for name, placed in kept.apps.items()} if kept else {}
 
     def stdin(self) -> str:
         raise UsageError("a notebook has no standard input", hint="use --from-variable NAME, --file FILE or --random")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Bool, Int, TraitError, Unicode, validate
 
 from defang_nb.commands.help import help_text
-from defang_nb.commands.parse import parse, split
-from defang_nb.commands.tree import Face
+from defang_nb.commands.parse import parse, parse_cell, split
+from defang_nb.commands.tree import APP, Face
 from defang_nb.errors import UsageError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.expand import expand
@@ -100,6 +100,20 @@ class DefangMagics(Magics):
         check_cell(self.shell, self.cells, stack=self.stack, name=words[0] if words else "", body=cell)
 
     compose.__doc__ = COMPOSE_HELP
+
+    @no_var_expand
+    @line_cell_magic
+    def app(self, line: str, cell: str = "") -> None:
+        words, expanded = expand(split(line), self.variables())
+        invocation = parse_cell(words, APP)
+        if invocation.help:
+            self._host().text(help_text(Face.CELL, APP))
+            return
+        from defang_nb.notebook.app import app_cell
+
+        app_cell(self.shell, self.cells, self._host(expanded), invocation, cell)
+
+    app.__doc__ = help_text(Face.CELL, APP)
 
     def _host(self, expanded: frozenset[str] = frozenset()) -> Any:
         from defang_nb.notebook.host import NotebookHost
