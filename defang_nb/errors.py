@@ -10,6 +10,7 @@ DefangError                        exit code
  │   └─ DeploymentCancelledError   7    … since somebody cancelled it
  ├─ LeaseHeldError                 8    another deployment holds the stack
  ├─ ProviderError                  9    the place to deploy to refused or broke
+ │   └─ StateDamagedError          9    … what is recorded of a project was changed or cut short
  ├─ CdError                        10   the cd service can't be started or reached
  │   └─ VersionMismatchError       10   … or speaks another protocol version
  └─ NotFoundError                  11   no such deployment, service, stack or config
@@ -108,6 +109,10 @@ class ProviderError(DefangError):
     """The place to deploy to refused, or broke."""
 
     exit_code = 9
+
+
+class StateDamagedError(ProviderError):
+    """What is recorded of a project can't be trusted: it was cut short, changed or lost in part. `hint` names the way out."""
 
 
 class CdError(DefangError):

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from defang_nb.errors import ProviderError
 from defang_nb.model.plan import Action
 from defang_nb.model.resource import Recorded, Resource
+from defang_nb.provision.objects import GoneError, pack, unpack
 from defang_nb.provision.ports import ConflictError, ObjectStore
 
 
@@ -94,18 +94,18 @@ class Journal:
     async def _flush(self) -> None:
         async with self._writing:
             batch, self._waiting, self._next = self._waiting, [], None
-            data = msgspec.json.encode(batch)
+            data = pack(batch)
             while True:
                 key = self._prefix + entry_name(self._epoch, self._sequence + 1)
                 try:
                     await self._store.put(key, data, if_absent=True)
                 except ConflictError:
                     found = await read_entries(self._store, key)
-                    if any(isinstance(entry, Seal) for entry in found):
+                    if sealed(found):
                         raise SealedError from None
                     # Else it is a write of ours whose reply was lost: of these entries, or of some that were given up.
                     self._sequence += 1
-                    if msgspec.json.encode(found) == data:
+                    if pack(found) == data:
                         return
                 else:
                     self._sequence += 1
@@ -114,10 +114,10 @@ class Journal:
 
 async def seal(store: ObjectStore, prefix: str, epochs: Sequence[int], by_epoch: int) -> None:
     """See to it that the writers of `epochs` can write nothing more under `prefix`."""
-    data = msgspec.json.encode([Seal(by_epoch=by_epoch)])
+    data = pack([Seal(by_epoch=by_epoch)])
     for epoch in epochs:
         written = await store.list(f"{prefix}{epoch:08d}-")
-        if written and any(isinstance(entry, Seal) for entry in await read_entries(store, written[-1])):
+        if written and sealed(await read_entries(store, written[-1])):
             continue
         sequence = len(written) + 1
         while True:
@@ -134,10 +134,14 @@ def entry_name(epoch: int, sequence: int) -> str:
     return f"{epoch:08d}-{sequence:08d}"
 
 
+def sealed(entries: Sequence[Entry]) -> bool:
+    """Whether these end their epoch."""
+    return any(isinstance(entry, Seal) for entry in entries)
+
+
 async def read_entries(store: ObjectStore, key: str) -> list[Entry]:
-    """The entries of one object. Raises `ProviderError` when it is gone, or in no known form."""
+    """The entries of one object. Raises `StateDamagedError`, `ProviderError`, and `GoneError` when it is not there."""
     found = await store.get(key)
-    try:
-        return msgspec.json.decode(found.data if found else b"", type=list[Entry])
-    except msgspec.DecodeError as error:
-        raise ProviderError(f"the journal's object {key} can't be read: {error}", hint="update defang-nb") from error
+    if found is None:
+        raise GoneError(key)
+    return unpack(found.data, list[Entry], key)

@@ -19,6 +19,7 @@ import msgspec
 
 from defang_nb.errors import DefangError, LeaseHeldError, ProviderError
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
+from defang_nb.provision.objects import pack, unpack
 from defang_nb.provision.owner import Owner, surely_dead, this_process
 from defang_nb.provision.ports import ConflictError, ObjectStore, Stored
 
@@ -56,7 +57,7 @@ async def holder(store: ObjectStore, project: str, *, clock: Clock = SYSTEM_CLOC
     found = await store.get(lease_key(project))
     if found is None:
         return None
-    held = _decode(found)
+    held = _decode(found, lease_key(project))
     return None if _free(held, clock) else held
 
 
@@ -109,6 +110,21 @@ class Lease:
     def epoch(self) -> int:
         return self.holding.epoch
 
+    async def confirm(self) -> None:
+        """Raises `LeaseLostError` when it is not held any more.
+
+        Asks the store only when the deadline has passed: this process was stopped for a while, or its machine slept, and the
+        heartbeat has not had its turn yet. When nobody took over in the meantime, all goes on.
+        """
+        if not self.lost.is_set() and self._clock.now() >= self.holding.deadline:
+            async with self._writing:
+                try:
+                    await self._renew()
+                except ProviderError:
+                    self.lost.set()
+        if self.lost.is_set():
+            raise lost_error()
+
     async def __aenter__(self) -> Lease:
         self._held = await self._acquire()
         self._beating = asyncio.create_task(self._beat(), name=f"heartbeat of {self._key}")
@@ -130,7 +146,7 @@ class Lease:
         told = False
         while True:
             found = await self._store.get(self._key)
-            held = _decode(found) if found else None
+            held = _decode(found, self._key) if found else None
             if held is None or _free(held, self._clock):
                 if (taken := await self._take(held, found)) is not None:
                     return taken
@@ -167,7 +183,7 @@ class Lease:
         found = await self._store.get(self._key)
         if found is None:
             return None
-        held = _decode(found)
+        held = _decode(found, self._key)
         return (held, found.version) if held.nonce == self._nonce else None
 
     async def _beat(self) -> None:
@@ -203,16 +219,18 @@ def _free(held: Holding, clock: Clock) -> bool:
 
 
 def _encode(held: Holding) -> bytes:
-    return msgspec.json.encode(held)
+    return pack(held)
 
 
-def _decode(found: Stored) -> Holding:
-    try:
-        return msgspec.json.decode(found.data, type=Holding)
-    except msgspec.DecodeError as error:
-        raise ProviderError(
-            "the project's lease is in a form that this version does not know", hint="update defang-nb"
-        ) from error
+def _decode(found: Stored, key: str) -> Holding:
+    return unpack(found.data, Holding, key)
+
+
+def lost_error() -> LeaseLostError:
+    return LeaseLostError(
+        "another deployment took this project over, since this one seemed dead",
+        hint="see the list of deployments for the one that goes on",
+    )
 
 
 def _held_error(held: Holding) -> LeaseHeldError:

@@ -185,11 +185,16 @@ class Operations:
         await self._settle(type_, *await self._make(type_, resource_of(record)))
 
     async def _call(self, type_: ResourceType, what: Callable[[], Awaitable[T]]) -> T:
-        """A call that changes something: so many at a time, and none that begins after the stop."""
+        """A call that changes something: so many at a time, none that begins after the stop, or after others took over."""
+
+        async def held() -> T:
+            await self._state.confirm()
+            return await what()
+
         async with self._slots:
             if self._stop.is_set():
                 raise StoppedError
-            calling = call(what, self._clock)
+            calling = call(held, self._clock)
             return await (unless(self._stop, calling) if type_.on_cancel is OnCancel.ABANDON else calling)
 
     def _begin(self, urn: str, action: Action, resource: Resource | None = None) -> Begin:

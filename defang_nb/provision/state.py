@@ -2,7 +2,7 @@
 
 Under `projects/<project>/state/`: `head` names the current *generation*, its snapshot and the epoch that wrote it, and is moved
 by compare-and-swap; `snapshots/…` hold everything at the start of a generation; `journal/<generation>/…` holds what happened
-since. Nothing but the head is ever written twice.
+since. Nothing but the head is ever written twice (`generations.py`).
 
 Who takes the lease over from one that may only seem dead first moves the head to its own epoch, so that the old holder can
 begin no generation, and then seals the old holder's journal, so that it can write no entry: neither needs a clock. Every
@@ -12,31 +12,31 @@ operation's `Begin` is durable before its call is made, so a holder that can't w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from defang_nb.errors import ProviderError
 from defang_nb.model.resource import Recorded
-from defang_nb.provision.journal import Begin, End, Entry, Journal, Seal, SealedError, read_entries, seal
-from defang_nb.provision.lease import Lease, LeaseLostError
-from defang_nb.provision.ports import ConflictError, ObjectStore, Stored
+from defang_nb.provision.generations import (
+    Head,
+    Snapshot,
+    begin_generation,
+    fence,
+    journal_prefix,
+    read_head,
+    read_snapshot,
+    root_of,
+)
+from defang_nb.provision.journal import Begin, End, Entry, Journal, Seal, SealedError, entry_name, read_entries
+from defang_nb.provision.lease import Lease, lost_error
+from defang_nb.provision.objects import GoneError, damaged
+from defang_nb.provision.ports import ObjectStore, Stored
 
 SNAPSHOT_AFTER = 64
 """How many journal objects there may be before the next opening begins a new generation."""
 
-
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """`snapshot` is a key ("": nothing was there when the generation began)."""
-
-    generation: int = 0
-    epoch: int = 0
-    snapshot: str = ""
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    recorded: dict[str, Recorded] = {}
-    pending: tuple[Begin, ...] = ()
+_LOOKS = 4
+"""How often one looks for an object before it counts as missing."""
 
 
 def retired_urn(recorded: Recorded) -> str:
@@ -67,29 +67,48 @@ class State:
     async def open(cls, store: ObjectStore, project: str, *, lease: Lease | None = None) -> State:
         """Load it. With a lease that was taken over, first make sure that its former holder can't write any more.
 
-        Raises `LeaseLostError` when somebody else took the lease over in the meantime, and `ProviderError`.
+        Raises `LeaseLostError` when somebody else took the lease over in the meantime, `StateDamagedError`, `ProviderError`.
         """
-        root = f"projects/{project}/state/"
+        root = root_of(project)
         if lease is not None and lease.holding.unsealed < lease.epoch:
-            await _fence(store, root, lease)
-        head, stored = await _read_head(store, root)
-        state, names = await cls._load(store, root, head, lease)
+            await fence(store, root, lease)
+        state, names, head, stored = await cls._load(store, root, lease)
         if lease is None:
             return state
         if len(names) > SNAPSHOT_AFTER:
-            head = await _begin_generation(store, root, head, stored, state._snapshot(), lease)
+            head = await begin_generation(store, root, head, stored, state._snapshot(), lease)
             names, state._generation, state._position = [], head.generation, ""
         written = sum(name.startswith(f"{lease.epoch:08d}-") for name in names)
-        state._journal = Journal(store, _prefix(root, head), lease.epoch, written)
+        state._journal = Journal(store, journal_prefix(root, head.generation), lease.epoch, written)
         return state
 
     @classmethod
-    async def _load(cls, store: ObjectStore, root: str, head: Head, lease: Lease | None) -> tuple[State, list[str]]:
-        """The state at the journal's end, and the names of the journal's objects."""
-        prefix = _prefix(root, head)
+    async def _load(cls, store: ObjectStore, root: str, lease: Lease | None) -> tuple[State, list[str], Head, Stored | None]:
+        """The state at the journal's end, the names of the journal's objects, and the head.
+
+        What a looker was about to read may be deleted before its eyes, when another generation begins: then it reads that.
+        """
+        looks = 0
+        while True:
+            head, stored = await read_head(store, root)
+            try:
+                state, names = await cls._fold_generation(store, root, head, lease)
+            except GoneError as gone:
+                # A listing made while others write may lack what is older than its last; looking again tells.
+                looks = looks + 1 if (await read_head(store, root))[0].generation == head.generation else 0
+                if looks >= _LOOKS:
+                    raise damaged(gone.key, "it is missing") from None
+            else:
+                return state, names, head, stored
+
+    @classmethod
+    async def _fold_generation(cls, store: ObjectStore, root: str, head: Head, lease: Lease | None) -> tuple[State, list[str]]:
+        prefix = journal_prefix(root, head.generation)
         keys = await store.list(prefix)
-        snapshot = await _read_snapshot(store, head)
+        snapshot = await read_snapshot(store, head.snapshot)
         names = [key.removeprefix(prefix) for key in keys]
+        if missing := first_missing(names):
+            raise GoneError(prefix + missing)
         state = cls(snapshot, head.generation, names[-1] if names else "", lease)
         for entries in await asyncio.gather(*(read_entries(store, key) for key in keys)):
             state._fold(entries)
@@ -127,15 +146,19 @@ class State:
         # As they will be read: memory and disk must not differ (a tuple is a list there).
         read = msgspec.json.decode(msgspec.json.encode(entries), type=list[Entry])
         if self._journal is not None and self._lease is not None:
-            if self._lease.lost.is_set():
-                raise _lost()
+            await self._lease.confirm()
             try:
                 await self._journal.append(read)
             except SealedError:
                 self._lease.lost.set()
-                raise _lost() from None
+                raise lost_error() from None
             self._position = self._journal.position
         self._fold(read)
+
+    async def confirm(self) -> None:
+        """Ask this right before a call that changes something: raises `LeaseLostError` once others may have taken over."""
+        if self._lease is not None:
+            await self._lease.confirm()
 
     async def drain(self) -> None:
         """Wait until no write is under way. Do it before the lease is released."""
@@ -163,67 +186,12 @@ class State:
         return Snapshot(recorded=self._recorded, pending=self.pending)
 
 
-def _prefix(root: str, head: Head) -> str:
-    return f"{root}journal/{head.generation:08d}/"
-
-
-async def _read_head(store: ObjectStore, root: str) -> tuple[Head, Stored | None]:
-    stored = await store.get(root + "head")
-    if stored is None:
-        return Head(), None
-    try:
-        return msgspec.json.decode(stored.data, type=Head), stored
-    except msgspec.DecodeError as error:
-        raise ProviderError(f"the state's head can't be read: {error}", hint="update defang-nb") from error
-
-
-async def _read_snapshot(store: ObjectStore, head: Head) -> Snapshot:
-    if not head.snapshot:
-        return Snapshot()
-    stored = await store.get(head.snapshot)
-    try:
-        return msgspec.json.decode(stored.data if stored else b"", type=Snapshot)
-    except msgspec.DecodeError as error:
-        raise ProviderError(f"the state's snapshot {head.snapshot} can't be read: {error}", hint="update defang-nb") from error
-
-
-async def _fence(store: ObjectStore, root: str, lease: Lease) -> None:
-    """Shut out every earlier epoch that may not have ended: first from the head, then from the journal."""
-    while True:
-        head, stored = await _read_head(store, root)
-        if head.epoch > lease.epoch:
-            raise _lost()
-        mine = msgspec.structs.replace(head, epoch=lease.epoch)
-        if mine == head or await _swap_head(store, root, stored, mine):
-            break
-    await seal(store, _prefix(root, mine), range(lease.holding.unsealed, lease.epoch), lease.epoch)
-
-
-async def _begin_generation(
-    store: ObjectStore, root: str, head: Head, stored: Stored | None, snapshot: Snapshot, lease: Lease
-) -> Head:
-    key = f"{root}snapshots/{head.generation + 1:08d}-{lease.epoch:08d}"
-    await store.put(key, msgspec.json.encode(snapshot))
-    new = Head(generation=head.generation + 1, epoch=lease.epoch, snapshot=key)
-    if not await _swap_head(store, root, stored, new) and (await _read_head(store, root))[0] != new:
-        raise _lost()
-    return new
-
-
-async def _swap_head(store: ObjectStore, root: str, stored: Stored | None, head: Head) -> bool:
-    data = msgspec.json.encode(head)
-    try:
-        if stored is None:
-            await store.put(root + "head", data, if_absent=True)
-        else:
-            await store.put(root + "head", data, if_match=stored.version)
-    except ConflictError:
-        return False
-    return True
-
-
-def _lost() -> LeaseLostError:
-    return LeaseLostError(
-        "another deployment took this project over, since this one seemed dead",
-        hint="see the list of deployments for the one that goes on",
-    )
+def first_missing(names: Sequence[str]) -> str:
+    """The first name that a journal should hold and does not ("": none): each epoch counts its objects from 1."""
+    expected: dict[str, int] = {}
+    for name in names:
+        epoch, _, sequence = name.partition("-")
+        expected[epoch] = expected.get(epoch, 0) + 1
+        if int(sequence) != expected[epoch]:
+            return entry_name(int(epoch), expected[epoch])
+    return ""
