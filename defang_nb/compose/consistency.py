@@ -156,9 +156,6 @@ class Checker:
                 self._error("repeated", message, service.value_at("container_name"), path, "give each its own, or none")
 
     def _resources(self) -> None:
-        if self.strict and (jobs := section(self.model, "jobs")):
-            message = f"jobs are not carried out yet: {', '.join(jobs)}"
-            self.problems.warn("jobs", message, self.model.key_at("jobs"), ("jobs",), "run them as services")
         for key in ("secrets", "configs"):
             ways = ("file", "environment", "content") if key == "configs" else ("file", "environment")
             for name, resource in section(self.model, key).items():

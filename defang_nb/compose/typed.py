@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from defang_nb.compose.extensions import managed, static_files
 from defang_nb.compose.finish import section, services_of
-from defang_nb.compose.nodes import Map, Node, Seq, Symbolic
+from defang_nb.compose.nodes import Map, Node, Seq, Symbolic, plain
 from defang_nb.compose.problems import Problems
 from defang_nb.compose.units import seconds
 from defang_nb.model.project import (
@@ -28,6 +28,9 @@ from defang_nb.model.project import (
 from defang_nb.model.source import Position
 from defang_nb.model.value import Text
 
+_Held = Mapping[str, "Mapping[str, Any] | None"]
+"""Keys that are held elsewhere: whole (None), or what the inner mapping says of them."""
+
 
 def project(model: Map, name: str, working_dir: str, files: tuple[str, ...], problems: Problems) -> Project:
     """The typed project."""
@@ -43,7 +46,39 @@ def project(model: Map, name: str, working_dir: str, files: tuple[str, ...], pro
         working_dir=working_dir,
         files=files,
         positions=dict(_positions(model)),
+        rest={key: _rest(each, _RESOURCE) for key in _SECTIONS if (each := section(model, key))},
     )
+
+
+_SECTIONS: Final = ("networks", "volumes", "configs", "secrets", "models", "jobs")
+_SERVICE: Final[_Held] = {
+    **dict.fromkeys(
+        (
+            "image", "command", "entrypoint", "environment", "ports", "expose", "depends_on", "healthcheck", "restart", "scale",
+            "volumes", "configs", "secrets", "working_dir", "user", "platform", "labels", "stop_signal", "stop_grace_period",
+            "domainname", "models", "profiles",
+        )
+    ),
+    "build": dict.fromkeys(("context", "dockerfile", "dockerfile_inline", "target", "args", "platforms")),
+    "networks": {},
+    "deploy": {"replicas": None, "resources": {"limits": dict.fromkeys(("cpus", "memory"))}},
+}  # fmt: skip
+"""What the fields of `model.Service` hold of a canonical service, whole (None) or in part."""
+
+_RESOURCE: Final[_Held] = {}
+
+
+def _rest(node: Map, held: _Held) -> dict[str, Any]:
+    """What `held` leaves of `node`, without what is empty."""
+    made: dict[str, Any] = {}
+    for key, value in node.items():
+        if (key in held and held[key] is None) or key.startswith("x-"):
+            continue
+        inner = held.get(key)
+        left = _rest(value, inner) if inner is not None and isinstance(value, Map) else plain(value)
+        if left is not None and left != {}:
+            made[key] = left
+    return made
 
 
 def text(value: Node) -> Text:
@@ -84,6 +119,7 @@ def _service(name: str, it: Map, problems: Problems) -> Service:
         managed=managed(name, it, problems),
         static_files=static_files(name, it, problems),
         models=tuple(section(it, "models")),
+        rest=_rest(it, _SERVICE),
     )
 
 
@@ -196,6 +232,8 @@ def _file(it: Mapping[str, Any]) -> FileObject:
 
 
 def _positions(model: Map) -> Iterator[tuple[str, Position]]:
+    if "jobs" in model.keys_at:
+        yield "jobs", model.keys_at["jobs"]
     for key in ("services", "networks", "volumes", "configs", "secrets", "models"):
         part = section(model, key)
         for name, value in part.items():

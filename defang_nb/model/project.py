@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -116,7 +117,10 @@ class StaticFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """One service. `command` and `entrypoint`: None is the image's own, an empty tuple clears it."""
+    """One service. `command` and `entrypoint`: None is the image's own, an empty tuple clears it.
+
+    `rest` is everything that the other fields don't hold, in Compose's canonical form (`{"privileged": True, "deploy": …}`).
+    """
 
     name: str
     image: str = ""
@@ -145,6 +149,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     managed: Managed | None = None
     static_files: StaticFiles | None = None
     models: tuple[str, ...] = ()
+    rest: Mapping[str, Any] = {}
 
     @property
     def one_off(self) -> bool:
@@ -168,7 +173,10 @@ class FileObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a deployment needs to know. `positions` maps a place (`services.web.ports[0]`) to its source."""
+    """Everything that a deployment needs to know. `positions` maps a place (`services.web.ports[0]`) to its source.
+
+    `rest` is what the other fields don't hold of the top level, in Compose's canonical form: `{"networks": {"front": …}}`.
+    """
 
     name: str
     services: Mapping[str, Service]
@@ -178,6 +186,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     working_dir: str = ""
     files: tuple[str, ...] = ()
     positions: Mapping[str, Position] = {}
+    rest: Mapping[str, Mapping[str, Any]] = {}
 
     def position(self, path: str) -> Position | None:
         """Where `path` stands in the source: its own place, else that of the nearest enclosing path that has one."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from defang_nb.model.project import FileMount, Managed, ManagedKind, Mount, Port, Project, Service
+from defang_nb.model.project import Mount, Port, Project, Service
 from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.model.stack import LOCAL
 from defang_nb.model.status import LogQuery
@@ -47,10 +47,6 @@ def test_an_image_that_cant_run_is_refused_with_its_line(provider: LocalProvider
 @pytest.mark.parametrize(
     ("service", "code"),
     [
-        (Service(name="a", image="mongo", managed=Managed(kind=ManagedKind.MONGODB)), "managed-unsupported"),
-        (Service(name="a", image="x", managed=Managed(kind=ManagedKind.LLM)), "managed-unsupported"),
-        (Service(name="a", image="redis", models=("gpt",)), "models-unsupported"),
-        (Service(name="a", image="redis", secrets=(FileMount(source="s", target="/run/secrets/s"),)), "secrets-files"),
         (
             Service(name="a", image="x", volumes=(Mount(kind="bind", source="/var/run/docker.sock", target="/sock"),)),
             "mount-unsupported",
