@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         up,
     )
     from defang_nb.client.deployment import Deployment
+    from defang_nb.client.serving import serve
 
 _API = (
     "attach", "cancel", "config_ls", "config_rm", "config_set", "deployments", "down", "logs", "preview", "ps", "up",
@@ -48,6 +49,7 @@ __all__ = [
     "logs",
     "preview",
     "ps",
+    "serve",
     "up",
 ]
 
@@ -57,6 +59,10 @@ def __getattr__(name: str) -> Any:
         from defang_nb.client import api
 
         return getattr(api, name)
+    if name == "serve":
+        from defang_nb.client.serving import serve
+
+        return serve
     if name == "Deployment":
         from defang_nb.client.deployment import Deployment
 

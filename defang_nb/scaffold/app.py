@@ -84,45 +84,62 @@ def make_app(
         raise UsageError(f"{wish.name!r} is no name for a service", hint="lower-case letters, digits, - and _")
     if not 0 <= wish.port <= 65535:
         raise UsageError(f"{wish.port} is no port", hint="ports go from 1 to 65535")
-    stores = _stores(wish)
     given = stated(wish.requirements, folder)
     if notebook is not None:
         document, read, asked = _read_notebook(notebook, folder)
-        given += asked
         framework = _framework(wish.framework or "voila", read)
         if not framework.notebook:
             raise UsageError(f"a notebook is served with voila, not with {framework.name}", hint="leave --framework out")
-    else:
-        read = read_code(code, label, first)
-        framework = _framework(wish.framework, read)
-        document = _cell_notebook(code) if framework.notebook else {}
-    name = app_object(read, framework)
-    check_starts(read, framework, name)
-    check_calls(read, framework)
-    found = needs(read, folder, given)
+        return assemble(wish, framework, read, {"app.ipynb": _dumped(document)}, folder, given=[*given, *asked])
+    read = read_code(code, label, first)
+    framework = _framework(wish.framework, read)
+    own = {"app.ipynb": _dumped(_cell_notebook(code))} if framework.notebook else {"app.py": _ends(code)}
+    return assemble(wish, framework, read, own, folder, given=given)
+
+
+def assemble(
+    wish: Wish,
+    framework: Framework,
+    code: Code,
+    own: Mapping[str, str | bytes],
+    folder: Path,
+    *,
+    given: Sequence[Requirement] = (),
+    also: Sequence[Code] = (),
+) -> App:
+    """Put together what belongs to the app of `code`, whose `own` files are made already. `also` is code that it uses, of which
+    only the imports matter. Raises `UsageError`.
+    """
+    stores = _stores(wish)
+    name = app_object(code, framework)
+    check_starts(code, framework, name)
+    check_calls(code, framework)
+    found = needs([*also, code], folder, given)
     drivers = [each for store in stores for each in store.drivers({need.name for need in found.requirements})]
     served = [Requirement(pinned(each), f"serves {framework.name}") for each in framework.packages]
     requirements = merged(given, found.requirements, served, drivers)
     port = wish.port or framework.port
-    command = tuple(word.format(port=port, object=name) for word in framework.command)
-    files: dict[str, str | bytes | Path] = {
-        "app.ipynb" if framework.notebook else "app.py": json.dumps(document, indent=1) if document else _ends(code)
-    }
-    if framework.adapter and not (framework.name == "gradio" and calls(read.tree, "launch")):
-        files["serve.py"] = framework.adapter.format(object=name)
-    elif framework.name == "gradio":
-        command = ("python", "app.py")
-    files |= _beside(found.modules, folder) | _data(read, wish.include, folder, set(files))
+    command, adapter = framework.served_by(starts_itself=calls(code.tree, "launch"))
+    command = tuple(word.format(port=port, object=name) for word in command)
+    files: dict[str, str | bytes | Path] = dict(own)
+    if adapter:
+        files["serve.py"] = adapter.format(object=name)
+    files |= _beside(found.modules, folder) | _data(code, wish.include, folder, set(files))
     files["requirements.txt"] = "".join(f"{each.line}\n" for each in requirements)
     files["Dockerfile"] = _dockerfile(port, command)
-    keys = [key for key in settings(read.tree) if key not in _OF_THE_MACHINE]
-    services = _services(wish.name, framework, port, stores, keys)
+    keys = [key for key in settings(code.tree) if key not in _OF_THE_MACHINE]
     told = {key for store in stores for key in store.environment}
     return App(
-        wish.name, framework.name, port, command, files, requirements, services,
+        wish.name,
+        framework.name,
+        port,
+        command,
+        files,
+        requirements,
+        _services(wish.name, framework, port, stores, keys),
         settings=tuple(key for key in keys if key not in told),
         generated=tuple(key for store in stores for key in store.generated),
-    )  # fmt: skip
+    )
 
 
 def write_app(app: App, folder: Path) -> None:
@@ -256,6 +273,10 @@ def _may_name_a_file(text: str) -> bool:
 
 def _ends(code: str) -> str:
     return code if code.endswith("\n") else f"{code}\n"
+
+
+def _dumped(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=1)
 
 
 def _cell_notebook(code: str) -> dict[str, Any]:

@@ -33,6 +33,12 @@ class Framework:
     notebook: bool = False
     adapter: str = ""
     """The text of `serve.py`, where the server needs another object than the code has; may hold `{object}`."""
+    itself: tuple[str, ...] = ()
+    """The command for code that starts its server by itself."""
+
+    def served_by(self, *, starts_itself: bool) -> tuple[tuple[str, ...], str]:
+        """The command, and the text of `serve.py` where one is needed ("" where not)."""
+        return (self.itself, "") if self.itself and starts_itself else (self.command, self.adapter)
 
 
 _STREAMLIT = Framework(
@@ -50,6 +56,7 @@ _GRADIO = Framework(
     packages=("gradio",),
     port=7860,
     command=("python", "serve.py"),
+    itself=("python", "app.py"),
     environment=(
         ("GRADIO_SERVER_NAME", "0.0.0.0"),  # noqa: S104 - inside its container
         ("GRADIO_SERVER_PORT", "{port}"),

@@ -80,12 +80,12 @@ def stated(texts: Iterable[str], folder: Path) -> list[Requirement]:
     return found
 
 
-def needs(code: Code, folder: Path, given: Sequence[Requirement]) -> Needs:
+def needs(codes: Sequence[Code], folder: Path, given: Sequence[Requirement]) -> Needs:
     """Raises `UsageError` at the first import that nothing is known of (unless requirements are `given`: they may hold it)."""
     found: dict[str, Requirement] = {}
     modules: dict[Path, None] = {}
     installed = metadata.packages_distributions()
-    waiting = [(code, each) for each in imports(code.tree)]
+    waiting = [(code, each) for code in codes for each in imports(code.tree)]
     while waiting:
         source, each = waiting.pop(0)
         root = each.module.partition(".")[0]

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("name", ["quickstart", "tour"])
+@pytest.mark.parametrize("name", ["quickstart", "tour", "your-own-app"])
 def test_every_cell_runs(name: str, stack: Stack) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-cell-timeout=300", "-p", "no:randomly"]
     command += ["-p", "no:cacheprovider", "-W", "default", "-m", "", f"notebooks/{name}.ipynb"]
