@@ -9,6 +9,7 @@ from typing import Final
 from defang_nb.compose.finish import section, services_of
 from defang_nb.compose.nodes import Map, Path, Seq, show
 from defang_nb.compose.problems import Problems, did_you_mean
+from defang_nb.model.project import ManagedKind
 from defang_nb.model.source import Position
 
 _CONTAINER_NAME: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
@@ -195,7 +196,11 @@ class Checker:
 
 
 def _managed(service: Map) -> bool:
-    return any(key.startswith("x-defang-") for key in service)
+    return any(key in service for key in _STANDS_ALONE)
+
+
+_STANDS_ALONE: Final = ("x-defang-static-files", *(f"x-defang-{kind.value}" for kind in ManagedKind))
+"""Extensions by which a service needs neither an image nor a build."""
 
 
 def _items(items: object) -> Iterator[tuple[int, Map, Position]]:

@@ -19,6 +19,7 @@ from defang_nb.compose.assemble import Assembler, Source, set_build_context
 from defang_nb.compose.canonical import canonical
 from defang_nb.compose.consistency import Checker
 from defang_nb.compose.discover import discover
+from defang_nb.compose.extensions import extensions
 from defang_nb.compose.likely_secrets import warn_of_secrets
 from defang_nb.compose.names import project_name
 from defang_nb.compose.nodes import Map
@@ -117,8 +118,10 @@ class _Load:
         every = finish.section(model, "services")
         for name in [name for name in every if name not in on]:
             del every[name]
+        # Compose itself knows no extensions: with `as_compose` none is refused, or warned of.
+        extended = extensions(model, Problems() if options.as_compose else problems)
         problems.raise_errors()
-        return self._loaded(model, project, sources)
+        return self._loaded(model, project, sources, extended)
 
     def _assemble(self, sources: Sequence[Source | Path]) -> tuple[str, dict[str, str], Map]:
         """The project's name, the variables, and the model of all files."""
@@ -162,15 +165,16 @@ class _Load:
         text = variables.read_text(file, self.problems, None, (), what="the Compose file")
         return None if text is None else Source(variables.display(file, self.root), text)
 
-    def _loaded(self, model: Map, project: str, sources: Sequence[Source | Path]) -> Loaded:
+    def _loaded(
+        self, model: Map, project: str, sources: Sequence[Source | Path], extended: Mapping[str, Mapping[str, Any]]
+    ) -> Loaded:
         options, problems = self.options, self.problems
         if not options.as_compose:
             warn_of_secrets(model, problems)
         if not options.all_resources:
             drop_unused(model)
         files = tuple(each.name if isinstance(each, Source) else str(each.absolute()) for each in sources)
-        made = typed.project(model, project, self.root, files, problems)
-        problems.raise_errors()
+        made = typed.project(model, project, self.root, files, extended)
         for service in finish.services_of(model).values():
             finish.set_dockerfile(service)
         return Loaded(made, canonical(model, project, escape=options.interpolate), problems.warnings())

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from defang_nb.compose.extensions import managed, static_files
 from defang_nb.compose.finish import section, services_of
 from defang_nb.compose.nodes import Map, Node, Seq, Symbolic, plain
-from defang_nb.compose.problems import Problems
 from defang_nb.compose.units import seconds
 from defang_nb.model.project import (
     Build,
@@ -32,11 +30,13 @@ _Held = Mapping[str, "Mapping[str, Any] | None"]
 """Keys that are held elsewhere: whole (None), or what the inner mapping says of them."""
 
 
-def project(model: Map, name: str, working_dir: str, files: tuple[str, ...], problems: Problems) -> Project:
-    """The typed project."""
+def project(
+    model: Map, name: str, working_dir: str, files: tuple[str, ...], extended: Mapping[str, Mapping[str, Any]]
+) -> Project:
+    """The typed project; `extended` are the fields that `extensions` found, by service."""
     return Project(
         name=name,
-        services={each: _service(each, service, problems) for each, service in services_of(model).items()},
+        services={each: _service(each, service, extended.get(each, {})) for each, service in services_of(model).items()},
         volumes={
             key: Volume(name=each["name"], external=each.get("external", False))
             for key, each in section(model, "volumes").items()
@@ -88,7 +88,7 @@ def text(value: Node) -> Text:
     return (str(value),) if value else ()
 
 
-def _service(name: str, it: Map, problems: Problems) -> Service:
+def _service(name: str, it: Map, extended: Mapping[str, Any]) -> Service:
     deploy = section(it, "deploy")
     replicas = it.get("scale", deploy.get("replicas"))
     return Service(
@@ -116,10 +116,9 @@ def _service(name: str, it: Map, problems: Problems) -> Service:
         stop_signal=it.get("stop_signal", ""),
         stop_grace_period=seconds(it.get("stop_grace_period", "10s")),
         domainname=it.get("domainname", ""),
-        managed=managed(name, it, problems),
-        static_files=static_files(name, it, problems),
         models=tuple(section(it, "models")),
         rest=_rest(it, _SERVICE),
+        **extended,
     )
 
 

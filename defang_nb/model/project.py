@@ -119,6 +119,8 @@ class StaticFiles(msgspec.Struct, frozen=True, kw_only=True):
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """One service. `command` and `entrypoint`: None is the image's own, an empty tuple clears it.
 
+    `autoscaling`, `policies`, `aliases` and `dns_role` are Defang's extensions: whether its replicas follow the load, policies
+    of the cloud that it has, names that its resources had formerly (kind → name), the role that may change its domain's zone.
     `rest` is everything that the other fields don't hold, in Compose's canonical form (`{"privileged": True, "deploy": …}`).
     """
 
@@ -148,6 +150,10 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     domainname: str = ""
     managed: Managed | None = None
     static_files: StaticFiles | None = None
+    autoscaling: bool = False
+    policies: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = {}
+    dns_role: str = ""
     models: tuple[str, ...] = ()
     rest: Mapping[str, Any] = {}
 

@@ -158,3 +158,50 @@ def test_static_files(folder) -> None:
 
 def test_models(folder) -> None:
     assert _service(folder, "models: [m]", "models: {m: {model: ai/x}}").models == ("m",)
+
+
+def test_other_extensions_are_typed(folder) -> None:
+    made = _service(
+        folder,
+        "x-defang-autoscaling: true, x-defang-policies: [p1, p2], x-defang-aliases: {cluster: 'urn:x'}, x-defang-dns-role: r",
+    )
+    assert (made.autoscaling, made.policies, made.aliases, made.dns_role) == (True, ("p1", "p2"), {"cluster": "urn:x"}, "r")
+    assert _service(folder, "x-defang-policies: 'p1, p2'").policies == ("p1", "p2")
+    assert _service(folder, "x-defang-autoscaling: 'no'").autoscaling is False
+    assert _service(folder, "x-defang-autoscaling: ").autoscaling is True
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "place", "hint"),
+    [
+        ("x-defang-postgres: [1]", "wrong-type", "x-defang-postgres", ""),
+        ("x-defang-postgres: {allow-downtime: 3}", "wrong-type", "x-defang-postgres.allow-downtime", ""),
+        ("x-defang-redis: {from-snapshot: [a]}", "wrong-type", "x-defang-redis.from-snapshot", ""),
+        ("x-defang-llm: maybe", "wrong-value", "x-defang-llm", "x-defang-llm: true"),
+        ("x-defang-autoscaling: {min: 1}", "wrong-type", "x-defang-autoscaling", ""),
+        ("x-defang-policies: [{a: 1}]", "wrong-type", "x-defang-policies[0]", ""),
+        ("x-defang-policies: {a: 1}", "wrong-type", "x-defang-policies", ""),
+        ("x-defang-aliases: {a: [1]}", "wrong-type", "x-defang-aliases.a", ""),
+        ("x-defang-aliases: [a]", "wrong-type", "x-defang-aliases", ""),
+        ("x-defang-dns-role: 7", "wrong-type", "x-defang-dns-role", "quotes"),
+        ("x-defang-static-files: {redirect: [a], folder: b}", "unknown-key", "x-defang-static-files.redirect", "redirects"),
+        ("x-defang-static-files: {redirects: [a]}", "missing-key", "x-defang-static-files.folder", "folder"),
+        ("x-defang-static-files: [a]", "wrong-type", "x-defang-static-files", ""),
+    ],
+)
+def test_extensions_that_are_refused(folder, written: str, code: str, place: str, hint: str) -> None:
+    found = folder.refused(f"services:\n  a:\n    image: x\n    {written}\n    foo: 1\n")
+    assert [(each.code, each.path) for each in found] == [(code, f"services.a.{place}"), ("unknown-key", "services.a.foo")]
+    assert found[0].position.line == 4
+    assert hint in found[0].hint
+    assert folder.load(f"services:\n  a:\n    image: x\n    {written}\n", as_compose=True).diagnostics == ()
+
+
+def test_an_unknown_extension_is_warned_of(folder) -> None:
+    text = "services: {a: {image: x, x-defang-postgre: true, x-mine: 1}}\nx-defang-redis: true\n"
+    found = folder.load(text).diagnostics
+    assert [(each.code, each.path) for each in found] == [
+        ("unknown-extension", "services.a.x-defang-postgre"),
+        ("extension-place", "x-defang-redis"),
+    ]
+    assert found[0].hint == 'did you mean "x-defang-postgres"?'
