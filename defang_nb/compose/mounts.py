@@ -62,6 +62,7 @@ class Volumes(Kind):
     """A list of `source:target:options` or mappings; canonical: mappings with absolute bind sources and clean targets."""
 
     allows = "a list of volumes"
+    long = _LONG
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, Seq):
@@ -132,6 +133,7 @@ class Device(Kind):
     """`/dev/host:/dev/inside:rwm`, or a mapping."""
 
     allows = "a string such as /dev/a:/dev/b, or a mapping"
+    long = _DEVICE
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, Map):
@@ -150,6 +152,7 @@ class FileRef(Kind):
     """A config or secret given to a service: its name, or a mapping. Secrets have a place by default: `folder`/name."""
 
     allows = "a name, or a mapping with `source`"
+    long = _FILE
 
     def __init__(self, folder: str = "") -> None:
         self.folder = folder
@@ -170,10 +173,11 @@ class Ulimit(Kind):
     """One number for both limits, or `soft` and `hard`."""
 
     allows = "an integer, or a mapping with soft and hard"
+    long = Struct({"soft": Int(), "hard": Int()}, required=("soft", "hard"))
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, Map):
-            return Struct({"soft": Int(), "hard": Int()}, required=("soft", "hard")).read(value, at, path, ctx)
+            return self.long.read(value, at, path, ctx)
         return Int(allows=self.allows).read(value, at, path, ctx)
 
 
@@ -181,14 +185,14 @@ class EnvFile(Kind):
     """A path, or a mapping with `path`, `required` and `format`; canonical: the mapping, its path absolute."""
 
     allows = "a path, or a mapping with `path`"
-    _long = Struct({"path": Str(), "required": Bool(), "format": Str()}, required=("path",))
+    long = Struct({"path": Str(), "required": Bool(), "format": Str()}, required=("path",))
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, str):
             value = fields_of(Map(at), at, path=value)
         elif not isinstance(value, Map):
             return wrong_type(self.allows, value, at, path, ctx)
-        if self._long.read(value, at, path, ctx) is DROP or "path" not in value:
+        if self.long.read(value, at, path, ctx) is DROP or "path" not in value:
             return DROP
         value["path"] = absolute(value["path"], ctx.base, ctx.home)
         return value

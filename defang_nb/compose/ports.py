@@ -35,6 +35,7 @@ class Ports(Kind):
     """A list of ports in any form; canonical: the long form, one for each container port."""
 
     allows = "a list of ports"
+    long = _LONG
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, Seq):

@@ -43,6 +43,7 @@ _DEPENDENCY: Final = Struct({"condition": Str(CONDITIONS), "required": Bool(), "
 
 class _Dependency(Kind):
     allows = "a mapping with `condition`"
+    long = _DEPENDENCY
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         return _DEPENDENCY.read(value, at, path, ctx)
@@ -57,14 +58,14 @@ class Extends(Kind):
     """A service's name, or a mapping with `service` and `file` (absolute in the canonical form)."""
 
     allows = "a service's name, or a mapping with `service` and `file`"
-    _long = Struct({"service": Str(), "file": Str()}, required=("service",))
+    long = Struct({"service": Str(), "file": Str()}, required=("service",))
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, str):
             return fields_of(Map(at), at, service=value)
         if not isinstance(value, Map):
             return wrong_type(self.allows, value, at, path, ctx)
-        if self._long.read(value, at, path, ctx) is DROP or "service" not in value:
+        if self.long.read(value, at, path, ctx) is DROP or "service" not in value:
             return DROP
         if "file" in value:
             value["file"] = absolute(value["file"], ctx.base, ctx.home)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,11 @@ from defang_nb.commands.complete import complete, complete_options
 from defang_nb.commands.tree import APP, Complete, Face
 from defang_nb.errors import DefangError
 from defang_nb.notebook.cells import Cells
+from defang_nb.notebook.compose_place import Place, names_of, place
 
 _LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%defang\s(?P<rest>.*)$")
 _APP = re.compile(r"^\s*%%?app\s(?P<rest>.*)$")
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
-_KEYS = (
-    "build", "command", "context", "depends_on", "deploy", "dockerfile", "entrypoint", "env_file", "environment", "healthcheck",
-    "image", "mode", "name", "ports", "profiles", "published", "replicas", "resources", "restart", "services", "target", "test",
-    "volumes", "working_dir", "x-defang-postgres", "x-defang-redis", "x-defang-static-files",
-)  # fmt: skip
 
 
 def matcher(cells: Cells, stack: Callable[[], str], variables: Callable[[], dict[str, Any]]) -> Callable[..., Any]:
@@ -33,7 +29,7 @@ def matcher(cells: Cells, stack: Callable[[], str], variables: Callable[[], dict
     @context_matcher(identifier="defang-nb")  # type: ignore[untyped-decorator]
     def defang_matcher(context: CompletionContext) -> dict[str, Any]:
         if context.full_text.lstrip().startswith("%%compose") and context.cursor_line > 0:
-            return _answer(*_in_body(context.full_text, context.text_until_cursor))
+            return _answer(*_in_body(context.full_text, context.cursor_line, context.text_until_cursor))
         found = _LINE.match(context.text_until_cursor)
         if not found and (cell := _APP.match(context.text_until_cursor)) and context.cursor_line == 0:
             return _answer(*_app_line(cell["rest"], lookup))
@@ -66,12 +62,29 @@ def _answer(candidates: Iterable[str], current: str) -> dict[str, Any]:
     }
 
 
-def _in_body(cell: str, line: str) -> tuple[list[str], str]:
-    """In Compose text: the cell's own names (services, variables), then Compose's keys."""
+def _in_body(cell: str, row: int, line: str) -> tuple[list[str], str]:
+    """In Compose text: what may stand at the cursor; where the rules know of nothing, the cell's own words."""
+    lines = cell.splitlines()
+    here = place(lines[1:row], line)
     current = re.search(r"[\w.-]*$", line)
-    begun = current.group() if current else ""
-    names = [*dict.fromkeys(word for word in _WORD.findall(cell.partition("\n")[2]) if len(word) > 2), *_KEYS]
-    return [each for each in dict.fromkeys(names) if begun and each.startswith(begun) and each != begun], begun
+    begun = here.begun if here else current.group() if current else ""
+    found = _by_rules(here, lines[1:]) if here else []
+    if not found and begun:
+        found = [word for word in _WORD.findall("\n".join(lines[1:])) if len(word) > 2]
+    return [each for each in dict.fromkeys(found) if each.startswith(begun) and each != begun], begun
+
+
+def _by_rules(here: Place, lines: Sequence[str]) -> list[str]:
+    from defang_nb.compose.offers import offer
+
+    offered = offer(here.path)
+    names = names_of(lines, offered.names) if offered.names else []
+    if offered.names == "services" and len(here.path) > 1:
+        names = [each for each in names if each != here.path[1]]
+    if here.value:
+        return [*names, *offered.values]
+    keys = [f"{key}:" for key in offered.keys if key not in here.taken]
+    return [*names, *keys] if here.item else [*keys, *(f"{name}:" for name in names)]
 
 
 def known(kind: Complete, begun: str, cells: Cells, stack: str, variables: dict[str, Any]) -> list[str]:

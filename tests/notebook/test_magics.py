@@ -111,7 +111,7 @@ def test_completion(notebook: Notebook) -> None:
     assert notebook.complete("%defang con") == ["config"]
     assert notebook.complete("dep = %defang up --det") == ["--detach"]
     assert notebook.complete("%defang up --stack=lo") == ["--stack=local"]
-    assert notebook.complete("%%compose\nservices:\n  web:\n    depe") == ["depends_on"]
+    assert notebook.complete("%%compose\nservices:\n  web:\n    depe") == ["depends_on:"]
     notebook.run("token = 'x'\nnumber = 5")
     assert notebook.complete("%defang config set A --from-variable tok") == ["token"]
     notebook.run(SHOP)
