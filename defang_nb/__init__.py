@@ -22,18 +22,21 @@ if TYPE_CHECKING:
         config_ls,
         config_rm,
         config_set,
+        deployment,
         deployments,
         down,
         logs,
         preview,
         ps,
+        rollback,
         up,
     )
     from defang_nb.client.deployment import Deployment
     from defang_nb.client.serving import serve
 
 _API = (
-    "attach", "cancel", "config_ls", "config_rm", "config_set", "deployments", "down", "logs", "preview", "ps", "up",
+    "attach", "cancel", "config_ls", "config_rm", "config_set", "deployment", "deployments", "down", "logs", "preview", "ps",
+    "rollback", "up",
 )  # fmt: skip
 
 __all__ = [
@@ -44,11 +47,13 @@ __all__ = [
     "config_ls",
     "config_rm",
     "config_set",
+    "deployment",
     "deployments",
     "down",
     "logs",
     "preview",
     "ps",
+    "rollback",
     "serve",
     "up",
 ]

@@ -12,7 +12,7 @@ import msgspec
 
 from defang_nb.cd.narrator import Narrator
 from defang_nb.cd.story import Story
-from defang_nb.errors import DefangError, ProviderError, UsageError
+from defang_nb.errors import BuildError, DefangError, ProviderError, UsageError
 from defang_nb.model.events import Diagnosed, Finished, Kind, Outcome, Planned, Requested, ServiceInfo, Stage, StageChanged
 from defang_nb.model.plan import Action, Plan, Step
 from defang_nb.model.request import DeployRequest, introduce
@@ -38,7 +38,7 @@ class Run:
         self.request = request
         self.story = story
         self._provider = provider
-        self._store = store
+        self.store = store
         self._cancel = asyncio.Event()
         self._reason = ""
 
@@ -85,7 +85,7 @@ class Run:
         request = self.request
         services = introduce(request.project)
         if request.kind is Kind.DOWN:
-            state = await State.open(self._store, request.project.name)
+            state = await State.open(self.store, request.project.name)
             mains = sorted((each for each in state.recorded.values() if each.main), key=lambda each: each.service)
             services = tuple(ServiceInfo(name=each.service, what=each.title) for each in mains)
         return Requested(
@@ -101,15 +101,15 @@ class Run:
         request, name = self.request, self.request.project.name
         self.story.tell(StageChanged(stage=Stage.QUEUED))
         if request.dry_run:
-            return await self._go_on(await State.open(self._store, name))
+            return await self._go_on(await State.open(self.store, name))
         wait = request.lease_wait
-        lease = Lease(self._store, name, deployment=request.deployment, wait=wait, on_wait=self._tell_wait)
+        lease = Lease(self.store, name, deployment=request.deployment, wait=wait, on_wait=self._tell_wait)
         async with contextlib.AsyncExitStack() as held:
             try:
                 await unless(self._cancel, held.enter_async_context(lease))
             except StoppedError:
                 return Finished(outcome=Outcome.CANCELLED, message="cancelled before it began")
-            return await self._go_on(await State.open(self._store, name, lease=lease))
+            return await self._go_on(await State.open(self.store, name, lease=lease))
 
     def _tell_wait(self, holding: Holding) -> None:
         detail = f"waiting for deployment {holding.deployment} of {holding.owner}"
@@ -129,6 +129,7 @@ class Run:
         plan = make_plan(desired, state.recorded, types, observed, force=self._forced(desired), state_version=state.version)
         plan = self._respect_protection(plan, state.recorded)
         self.story.tell(Planned(plan=plan))
+        await self._contexts(plan, desired)
         await self._preflight(desired, state.recorded)
         if request.dry_run:
             return Finished(outcome=Outcome.SUCCEEDED, message=_count(plan, "would be "))
@@ -160,6 +161,20 @@ class Run:
         self.story.tell(Diagnosed(diagnostic=Diagnostic(severity=Severity.INFO, code="kept-data", message=message, hint=hint)))
         spared = _with_dependencies([step.urn for step in kept], recorded)
         return msgspec.structs.replace(plan, steps=tuple(step for step in plan.steps if step.urn not in spared))
+
+    async def _contexts(self, plan: Plan, desired: Sequence[Resource]) -> None:
+        """Refuse what would have to be built from a context that is not (or no longer) there, before anything is touched."""
+        if self.request.dry_run and not self.request.rollback_of:
+            return  # the workspace uploads nothing for a preview
+        images = {image.reference: image for image in self.request.images}
+        made = {step.urn for step in plan.mutations}
+        needed = {str(each.inputs.get("reference")) for each in desired if not each.main and each.urn in made}
+        for reference, image in images.items():
+            if reference in needed and not await self.store.list(image.context_key):
+                what = f"the image of {' and '.join(image.services)} would have to be built"
+                raise BuildError(
+                    f"{what}, and its build context is no longer kept", hint="`up` from its source uploads it anew"
+                )
 
     async def _preflight(self, desired: Sequence[Resource], recorded: Mapping[str, Recorded]) -> None:
         if self.request.kind is Kind.DOWN:

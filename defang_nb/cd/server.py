@@ -130,12 +130,18 @@ class Service(cd_pb2_grpc.CdServicer):
         task.add_done_callback(self._tasks.discard)
 
     async def _go(self, run: Run) -> None:
+        from defang_nb.providers.retention import tidy
+
         _log.info("%s %s of %s", run.request.deployment, run.request.kind, run.request.project.name)
         try:
             await run.go()
         finally:
             self._active = time.monotonic()
             del self._runs[run.request.deployment]
+        try:
+            await tidy(run.store, run.request.project.name, time.time())
+        except DefangError as error:
+            _log.warning("could not delete what is too old: %s", error)
 
     async def _close_abandoned(self, history: History) -> None:
         """There is one cd for a stack, and it is this one: what an earlier one began and did not end is over."""

@@ -11,12 +11,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
+from defang_nb.errors import DefangError
 from defang_nb.model.events import DeploymentSummary, Event, Finished, Outcome, Payload, StageChanged
 from defang_nb.providers.history import History
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 
 GATHER = 0.3
 """Seconds for which events are gathered into one stored object."""
+
+REMEMBERED = 1000
+"""So many events are held in memory; who follows from an earlier one reads those from the store."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +34,7 @@ class Story:
         self.summary = summary
         self._history = history
         self._clock = clock
-        self._shown = events
+        self._shown = events[-REMEMBERED:]
         self._pending: list[Event] = []
         self._stored = 0
         self._sequence = events[-1].sequence if events else 0
@@ -70,17 +74,42 @@ class Story:
     async def follow(self, from_sequence: int) -> AsyncIterator[Event]:
         """The events from a sequence number on, those to come too; ends after `Finished`."""
         at = max(1, from_sequence)
-        first = self._shown[0].sequence if self._shown else 1
         while True:
             async with self._more:
-                while not self._ended and len(self._shown) <= at - first:
+                while not self._ended and self._last_shown < at:
                     await self._more.wait()
-            fresh = self._shown[at - first :]
+            if at < self._first_shown:
+                begun = at
+                async for event in self._earlier(at, self._first_shown):
+                    yield event
+                    at = event.sequence + 1
+                if at > begun:
+                    continue  # in the meantime, memory may have moved on
+                at = self._first_shown  # what a broken store did not take, and memory does not hold, is lost
+            fresh = self._shown[at - self._first_shown :]
             for event in fresh:
                 yield event
             at += len(fresh)
-            if self._ended and len(self._shown) <= at - first:
+            if self._ended and self._last_shown < at:
                 return
+
+    async def _earlier(self, at: int, end: int) -> AsyncIterator[Event]:
+        """Stored events from `at` on, up to `end`, which is held in memory."""
+        try:
+            async for event in self._history.each_event(self.summary.project, self.summary.id, at):
+                if event.sequence >= end:
+                    return
+                yield event
+        except DefangError:
+            _log.exception("could not read the events of %s", self.summary.id)
+
+    @property
+    def _first_shown(self) -> int:
+        return self._shown[0].sequence if self._shown else 1
+
+    @property
+    def _last_shown(self) -> int:
+        return self._shown[-1].sequence if self._shown else 0
 
     @property
     def over(self) -> bool:
@@ -124,6 +153,7 @@ class Story:
         async with self._more:
             self._shown += self._pending[: self._stored]
             del self._pending[: self._stored]
+            del self._shown[:-REMEMBERED]
             self._more.notify_all()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from defang_nb.client import begin, loop
+from defang_nb.client import begin, loop, past
 from defang_nb.client.begin import Checked, Files, Inputs
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.reading import read_logs
@@ -23,6 +23,7 @@ from defang_nb.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from defang_nb.model.events import DeploymentSummary
+    from defang_nb.model.past import PastDeployment
     from defang_nb.model.status import LogRecord, ServiceStatus
 
 __all__ = [
@@ -33,12 +34,15 @@ __all__ = [
     "config_ls",
     "config_rm",
     "config_set",
+    "deployment",
     "deployments",
     "down",
     "logs",
     "preview",
     "ps",
+    "rollback",
     "start_down",
+    "start_rollback",
     "start_up",
     "up",
 ]
@@ -198,14 +202,51 @@ def cancel(deployment: str = "latest", *, project: str | None = None, stack: str
     return found
 
 
-def deployments(project: str | None = None, *, stack: str = "local", limit: int = 20) -> list[DeploymentSummary]:
-    """The latest deployments of the stack (or of one project), newest first."""
-    workspace = _workspace(stack, None)
+def deployments(
+    project: str | None = None, *, stack: str = "local", limit: int = 20, kind: str | None = None, outcome: str | None = None
+) -> list[DeploymentSummary]:
+    """The latest deployments of the stack (or of one project), newest first.
 
-    async def read() -> list[DeploymentSummary]:
-        return await (await workspace.history()).latest(project, limit)
+    `kind` is up, down, preview or refresh; `outcome` is succeeded, failed, cancelled or running. Raises `UsageError`.
+    """
+    return past.deployments(_workspace(stack, None), project, limit, kind, outcome)
 
-    return loop.run(read())
+
+def deployment(deployment: str = "latest", *, project: str | None = None, stack: str = "local") -> PastDeployment:
+    """All that is kept of one deployment: request, plan, steps, problems, outcome, duration, who ran it.
+
+    Raises `NotFoundError`.
+    """
+    return past.read(_workspace(stack, None), deployment, project)
+
+
+def start_rollback(
+    deployment: str | None = None, *, project: str | None = None, stack: str = "local", dry_run: bool = False,
+    yes: bool = False, wait_timeout: float | None = None, lease_wait: float = 0.0, working_dir: str | Path | None = None,
+) -> Deployment:  # fmt: skip
+    """Start deploying an earlier deployment's project and images again (None: the latest that went well and differs).
+
+    Configuration values are today's. Images are the same, by their references: built again, from the context that was kept for
+    it, only where one is gone. Raises `NotFoundError`, `UsageError`, and what `start_up` raises of a project.
+    """
+    workspace = _workspace(stack, working_dir)
+    name = project if deployment else _project(workspace, project, working_dir)
+    return past.start_rollback(
+        workspace, deployment, name, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait
+    )
+
+
+def rollback(
+    deployment: str | None = None, *, project: str | None = None, stack: str = "local", dry_run: bool = False,
+    yes: bool = False, detach: bool = False, wait_timeout: float | None = None, lease_wait: float = 0.0,
+    working_dir: str | Path | None = None,
+) -> Deployment:  # fmt: skip
+    """`start_rollback`, then wait until it is live."""
+    started = start_rollback(
+        deployment, project=project, stack=stack, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait,
+        working_dir=working_dir,
+    )  # fmt: skip
+    return started.wait_accepted() if detach else started.wait()
 
 
 def ps(project: str | None = None, *, stack: str = "local") -> list[ServiceStatus]:

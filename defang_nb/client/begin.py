@@ -78,12 +78,7 @@ def start_up(
     """Check it, digest its contexts, and start; see `api.start_up`."""
     workspace = Workspace(load_stack(inputs.stack, inputs.folder))
     checked = _check(workspace, inputs)
-    if checked.errors:
-        first, more = checked.errors[0], len(checked.errors) - 1
-        message = first.message + (f" (and {more} more)" if more else "")
-        raise UnsupportedError(message, hint=first.hint, diagnostics=checked.errors)
-    if checked.missing:
-        raise _missing(checked)
+    refuse(checked)
     prepared = _prepare(checked.project)
     request = DeployRequest(
         deployment=new_id(),
@@ -97,9 +92,9 @@ def start_up(
         yes=yes,
         wait_timeout=wait_timeout,
         lease_wait=lease_wait,
-        by=_by(),
+        by=person(),
     )
-    return _start(workspace, request, prepared)
+    return start(workspace, request, prepared)
 
 
 def start_down(
@@ -115,9 +110,9 @@ def start_down(
         yes=yes,
         wait_timeout=wait_timeout,
         lease_wait=lease_wait,
-        by=_by(),
+        by=person(),
     )
-    return _start(workspace, request, ())
+    return start(workspace, request, ())
 
 
 def attach(workspace: Workspace, deployment: str, project: str | None) -> Deployment:
@@ -132,6 +127,25 @@ def attach(workspace: Workspace, deployment: str, project: str | None) -> Deploy
     return Deployment(workspace, loop.run(find()))
 
 
+def refuse(checked: Checked) -> None:
+    """Raises what keeps a checked project from being deployed: `UnsupportedError`, `ConfigMissingError`."""
+    if checked.errors:
+        first, more = checked.errors[0], len(checked.errors) - 1
+        message = first.message + (f" (and {more} more)" if more else "")
+        raise UnsupportedError(message, hint=first.hint, diagnostics=checked.errors)
+    if checked.missing:
+        raise _missing(checked)
+
+
+def examine(workspace: Workspace, project: Project, canonical: Mapping[str, Any], found: Sequence[Diagnostic] = ()) -> Checked:
+    """What the provider makes of a project, beside what was `found` before."""
+    findings = (*found, *workspace.provider.check(project))
+    needed = project.config_keys()
+    names = set(loop.run(workspace.provider.config.names(project.name))) if needed else set()
+    missing = {key: services for key, services in needed.items() if key not in names}
+    return Checked(project=project, canonical=canonical, diagnostics=findings, missing=missing)
+
+
 def project_here(folder: Path) -> str | None:
     """The name of the project whose Compose file is here (or above), if there is one that can be read."""
     from defang_nb.compose import load
@@ -142,11 +156,13 @@ def project_here(folder: Path) -> str | None:
         return None
 
 
-def _start(workspace: Workspace, request: DeployRequest, prepared: Sequence[Prepared]) -> Deployment:
-    async def start(say: Say) -> None:
+def start(workspace: Workspace, request: DeployRequest, prepared: Sequence[Prepared]) -> Deployment:
+    """A deployment that gets under way by itself."""
+
+    async def begin(say: Say) -> None:
         await workspace.start(request, prepared, say)
 
-    return Deployment(workspace, _first_view(request), start)
+    return Deployment(workspace, _first_view(request), begin)
 
 
 def _first_view(request: DeployRequest) -> DeploymentView:
@@ -170,12 +186,7 @@ def _first_view(request: DeployRequest) -> DeploymentView:
 
 def _check(workspace: Workspace, inputs: Inputs) -> Checked:
     loaded = _load(workspace, inputs)
-    project = loaded.project
-    findings = (*loaded.diagnostics, *workspace.provider.check(project))
-    needed = project.config_keys()
-    names = set(loop.run(workspace.provider.config.names(project.name))) if needed else set()
-    missing = {key: services for key, services in needed.items() if key not in names}
-    return Checked(project=project, canonical=loaded.canonical, diagnostics=findings, missing=missing)
+    return examine(workspace, loaded.project, loaded.canonical, loaded.diagnostics)
 
 
 def _load(workspace: Workspace, inputs: Inputs) -> Loaded:
@@ -217,7 +228,8 @@ def _missing(checked: Checked) -> ConfigMissingError:
     return ConfigMissingError(f"configuration is not set: {'; '.join(lines)}", hint=hint)
 
 
-def _by() -> str:
+def person() -> str:
+    """Who asks, for people."""
     from defang_nb.provision.owner import this_person
 
     return this_person()

@@ -167,14 +167,37 @@ def _config_rm(invocation: Invocation, host: Host) -> None:
         host.note(f"config {name} is removed; services that have it keep it until they are started anew")
 
 
-def _deployments(invocation: Invocation, host: Host) -> Sequence[object]:
+def _deployments(invocation: Invocation, host: Host) -> object:
+    place, named = stack(invocation, host), invocation.text("project")
+    if invocation.words:
+        from defang_nb.render.past import past_tables
+
+        found = api.deployment(invocation.words[0], project=named, stack=place)
+        first, *others = past_tables(found)
+        host.table(first, [found])
+        for each in others:
+            host.table(each, [])
+        return found
     from defang_nb.render.listings import deployments_table
 
-    place = stack(invocation, host)
-    limit = invocation.number("limit")
-    summaries = api.deployments(invocation.text("project"), stack=place, limit=20 if limit is None else int(limit))
+    limit, kind, outcome = invocation.number("limit"), invocation.text("kind"), invocation.text("outcome")
+    limit = 20 if limit is None else int(limit)
+    summaries = api.deployments(named, stack=place, limit=int(limit), kind=kind, outcome=outcome)
     host.table(deployments_table(summaries, now=time.time(), title=f"Deployments on {place}"), summaries)
     return summaries
+
+
+def _rollback(invocation: Invocation, host: Host) -> Deployment:
+    named = invocation.words[0] if invocation.words else None
+    deployment = api.start_rollback(
+        named,
+        project=invocation.text("project") if named else project(invocation, host),
+        stack=stack(invocation, host),
+        dry_run=invocation.flag("dry_run"),
+        yes=invocation.flag("yes"),
+        wait_timeout=invocation.number("wait_timeout"),
+    )
+    return _shown(deployment, host, detach=invocation.flag("detach"))
 
 
 ACTIONS: Mapping[tuple[str, ...], Action] = {
@@ -189,4 +212,5 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("deployments",): _deployments,
     ("attach",): _attach,
     ("cancel",): _cancel,
+    ("rollback",): _rollback,
 }

@@ -187,11 +187,24 @@ TREE: tuple[Command, ...] = (
     ),
     Command(
         ("deployments",),
-        "list the latest deployments",
-        "",
-        (PROJECT, STACK, Option(("-n", "--limit"), "at most so many (default: 20)", "limit", "NUMBER", kind=int), JSON),
-        (),
-        ("deployments", "deployments -p shop -n 5"),
+        "list the latest deployments, or tell all about one",
+        "With a deployment's id (or a unique beginning of it, or `latest`): who asked for what, its plan, steps and problems.",
+        (
+            PROJECT,
+            STACK,
+            Option(("-n", "--limit"), "at most so many (default: 20)", "limit", "NUMBER", kind=int),
+            Option(("--kind",), "only this kind", "kind", "KIND", choices=("up", "down", "preview", "refresh")),
+            Option(
+                ("--outcome",),
+                "only those that ended so, or run",
+                "outcome",
+                "OUTCOME",
+                choices=("succeeded", "failed", "cancelled", "running"),
+            ),
+            JSON,
+        ),
+        (Argument("DEPLOYMENT", "all about this one", Arity.OPTIONAL, Complete.DEPLOYMENT),),
+        ("deployments", "deployments -p shop --outcome failed", "deployments 7f3k2"),
     ),
     Command(
         ("attach",),
@@ -208,6 +221,19 @@ TREE: tuple[Command, ...] = (
         (PROJECT, STACK, JSON),
         (DEPLOYMENT,),
         ("cancel", "cancel 7f3k2"),
+    ),
+    Command(
+        ("rollback",),
+        "deploy an earlier deployment's project and images again",
+        "Without an id: the latest that went well and deployed something else. Images are the same; one that is gone is built\n"
+        "again from the context that was kept for it. Configuration values are today's.",
+        (PROJECT, STACK, DETACH, DRY_RUN, OUTPUT, YES, WAIT, JSON),
+        (
+            Argument(
+                "DEPLOYMENT", "its id, or a unique beginning of it (default: see above)", Arity.OPTIONAL, Complete.DEPLOYMENT
+            ),
+        ),
+        ("rollback", "rollback 7f3k2", "rollback 7f3k2 --dry-run"),
     ),
     Command(
         ("compose", "config"),

@@ -180,7 +180,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeploymentSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment in a list. `outcome` is None while it runs, or when its cd died before saying how it ended."""
+    """A deployment in a list. `outcome` is None while it runs, or when its cd died before saying how it ended.
+
+    `rollback_of`: the earlier deployment that it deployed again.
+    """
 
     id: str
     kind: Kind
@@ -191,3 +194,4 @@ class DeploymentSummary(msgspec.Struct, frozen=True, kw_only=True):
     finished: float | None = None
     outcome: Outcome | None = None
     message: str = ""
+    rollback_of: str = ""

@@ -26,7 +26,8 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `build`: make images even where they exist. `dry_run`: end with the plan. `yes`: consent to delete what is protected.
     `wait_timeout`: seconds for the whole deployment. `lease_wait`: seconds to wait for another deployment of the project to end
-    (0: give up at once). `diagnostics`: what the workspace found; they become part of the story.
+    (0: give up at once). `diagnostics`: what the workspace found; they become part of the story. `rollback_of`: the earlier
+    deployment whose project and images these are.
     """
 
     deployment: str
@@ -41,6 +42,7 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     wait_timeout: float | None = None
     lease_wait: float = 0.0
     by: str = ""
+    rollback_of: str = ""
     protocol: int = PROTOCOL
 
 

@@ -11,12 +11,12 @@ Nothing is appended to: each batch is an object of its own, in the JSON mapping 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
 from defang_nb.errors import NotFoundError
-from defang_nb.model.events import DeploymentSummary, Event, Finished
+from defang_nb.model.events import DeploymentSummary, Event, Finished, Kind, Outcome
 from defang_nb.model.request import DeployRequest
 from defang_nb.provision.ports import ObjectStore
 
@@ -39,6 +39,7 @@ class History:
             stack=request.stack.name,
             started=started,
             by=request.by,
+            rollback_of=request.rollback_of,
         )
         await self._store.put(_RUNNING + _name(summary), b"")
         await self._store.put(f"{_folder(summary.project, summary.id)}/request.json", msgspec.json.encode(request))
@@ -65,43 +66,85 @@ class History:
         await self._store.put(f"{_INDEX}{_name(summary)}.json", msgspec.json.encode(summary))
         await self._store.delete(_RUNNING + _name(summary))
 
+    async def request(self, project: str, deployment: str) -> DeployRequest | None:
+        """What was asked; None when it is no longer kept, or a later version wrote it."""
+        stored = await self._store.get(f"{_folder(project, deployment)}/request.json")
+        try:
+            return msgspec.json.decode(stored.data, type=DeployRequest) if stored else None
+        except msgspec.DecodeError:
+            return None
+
     async def events(self, project: str, deployment: str, from_sequence: int = 1) -> list[Event]:
         """The stored events from a sequence number on, in order."""
+        return [event async for event in self.each_event(project, deployment, from_sequence)]
+
+    async def each_event(self, project: str, deployment: str, from_sequence: int = 1) -> AsyncIterator[Event]:
+        """The same, with no more than one batch in memory."""
         from defang_nb.wire import event_from_json
 
         keys = await self._store.list(f"{_folder(project, deployment)}/events/")
         first = [int(key.rpartition("/")[2].removesuffix(".jsonl")) for key in keys]
         skip = max((at for at, number in enumerate(first) if number <= from_sequence), default=0)
-        batches = [await self._store.get(key) for key in keys[skip:]]
-        found = [event_from_json(line) for batch in batches if batch for line in batch.data.splitlines()]
-        return [event for event in found if event.sequence >= from_sequence]
+        for key in keys[skip:]:
+            batch = await self._store.get(key)
+            for line in batch.data.splitlines() if batch else ():
+                event = event_from_json(line)
+                if event.sequence >= from_sequence:
+                    yield event
 
-    async def latest(self, project: str | None = None, limit: int = 20) -> list[DeploymentSummary]:
-        """The latest deployments, newest first."""
-        keys = [key for key in await self._store.list(_INDEX) if project in (None, _project(key))]
-        stored = await asyncio.gather(*(self._store.get(key) for key in reversed(keys[-limit:])))
-        return [msgspec.json.decode(each.data, type=DeploymentSummary) for each in stored if each]
+    async def ids(self, project: str | None = None) -> list[str]:
+        """The ids of all deployments that are kept, oldest first."""
+        return [_id(key) for key in await self._keys(project)]
+
+    async def latest(
+        self, project: str | None = None, limit: int = 20, *, kind: Kind | None = None, outcome: Outcome | None = None
+    ) -> list[DeploymentSummary]:
+        """The latest deployments (of that kind, with that outcome), newest first."""
+        keys = (await self._keys(project))[::-1]
+        found: list[DeploymentSummary] = []
+        while keys and len(found) < limit:
+            some, keys = keys[:limit], keys[limit:]
+            summaries = await asyncio.gather(*(self._summary(key) for key in some))
+            found += [each for each in summaries if each and kind in (None, each.kind) and outcome in (None, each.outcome)]
+        return found[: max(0, limit)]
+
+    async def forget(self, project: str, deployment: str) -> None:
+        """Delete all that is kept of a deployment. The index goes last: what a crash leaves is found by it."""
+        for key in await self._store.list(f"{_folder(project, deployment)}/"):
+            await self._store.delete(key)
+        await self._store.delete(f"{_INDEX}{deployment}.{project}.json")
+
+    async def _keys(self, project: str | None) -> list[str]:
+        return [key for key in await self._store.list(_INDEX) if project in (None, _project(key))]
+
+    async def _summary(self, key: str) -> DeploymentSummary | None:
+        """None for one that was just forgotten, or that can't be read: a list must not fail for one of its lines."""
+        stored = await self._store.get(key)
+        try:
+            return msgspec.json.decode(stored.data, type=DeploymentSummary) if stored else None
+        except msgspec.DecodeError:
+            return None
 
     async def find(self, deployment: str = "latest", project: str | None = None) -> DeploymentSummary:
         """One deployment, by its id, a unique beginning of it, or `latest`. Raises `NotFoundError`."""
         prefix = "" if deployment == "latest" else deployment
-        keys = [key for key in await self._store.list(_INDEX + prefix) if project in (None, _project(key))]
+        keys = [key for key in await self._keys(project) if _id(key).startswith(prefix)]
         if prefix and len(keys) > 1:
             raise NotFoundError(f"{deployment!r} begins the ids of {len(keys)} deployments", hint="give more of the id")
-        stored = await self._store.get(keys[-1]) if keys else None
-        if stored is None:
+        found = await self._summary(keys[-1]) if keys else None
+        if found is None:
             what = f"no deployment {deployment!r}" if prefix else "no deployment yet"
             raise NotFoundError(what + (f" of {project!r}" if project else ""), hint="`deployments` lists them")
-        return msgspec.json.decode(stored.data, type=DeploymentSummary)
+        return found
 
     async def unfinished(self) -> list[DeploymentSummary]:
         """Deployments that were begun and not ended: they run, or their cd was ended."""
         names = [key.removeprefix(_RUNNING) for key in await self._store.list(_RUNNING)]
-        stored = [(name, await self._store.get(f"{_INDEX}{name}.json")) for name in names]
-        for name, summary in stored:
+        found = [(name, await self._summary(f"{_INDEX}{name}.json")) for name in names]
+        for name, summary in found:
             if summary is None:
                 await self._store.delete(_RUNNING + name)
-        return [msgspec.json.decode(each.data, type=DeploymentSummary) for _, each in stored if each]
+        return [each for _, each in found if each]
 
     async def projects(self) -> list[str]:
         """Every project that was ever deployed to the stack."""
@@ -110,6 +153,10 @@ class History:
 
 def _name(summary: DeploymentSummary) -> str:
     return f"{summary.id}.{summary.project}"
+
+
+def _id(key: str) -> str:
+    return key.removeprefix(_INDEX).partition(".")[0]
 
 
 def _project(key: str) -> str:

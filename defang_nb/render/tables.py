@@ -37,7 +37,8 @@ def table_text(table: Table, *, link: Link = direct) -> str:
         return "\n".join([f"{table.title}: {table.empty}", *table.notes])
     rows = [tuple(_plain(cell, link) for cell in row) for row in table.rows]
     heads = [head if any(row[index] for row in rows) else "" for index, head in enumerate(table.columns)]
-    return "\n".join([table.title, *(f"  {line}" for line in columns([heads, *rows])), *table.notes])
+    lines = columns([heads, *rows])[0 if any(heads) else 1 :]
+    return "\n".join([table.title, *(f"  {line}" for line in lines), *table.notes])
 
 
 def table_html(table: Table, *, link: Link = direct) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from defang_nb.cd.story import Story, close_abandoned
+from defang_nb.cd.story import REMEMBERED, Story, close_abandoned
 from defang_nb.errors import NotFoundError
 from defang_nb.model.events import Event, Finished, Kind, LogLine, Outcome, Stage, StageChanged
 from defang_nb.model.project import Project
@@ -49,6 +49,25 @@ async def test_everyone_hears_the_same_from_wherever_they_begin(history: History
     assert await told(story) == events
     assert await history.events("shop", "d1") == events
     assert await history.events("shop", "d1", 30) == events[29:]
+
+
+async def test_a_long_story_is_read_from_the_store_and_not_held_in_memory(history: History) -> None:
+    story = await begin(history)
+    slow = story.follow(1)
+    for number in range(3 * REMEMBERED):
+        story.tell(LogLine(service="web", line=str(number)))
+        if number == 10:
+            assert (await anext(slow)).sequence == 1
+        if number % 500 == 0:
+            story.tell(StageChanged(stage=Stage.PROVISIONING))
+            await asyncio.sleep(0.01)
+    await story.finish(Finished(outcome=Outcome.SUCCEEDED))
+    assert len(story._shown) == REMEMBERED
+    events = await told(story)
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert isinstance(events[-1].payload, Finished)
+    assert [event async for event in slow] == events[1:]
+    assert await told(story, len(events)) == events[-1:]
 
 
 async def test_what_is_shown_is_stored_already(history: History) -> None:

@@ -144,6 +144,7 @@ def test_names_and_flags_are_unique() -> None:
                 "deployments",
                 "attach",
                 "cancel",
+                "rollback",
                 "compose",
                 "show",
                 "doctor",
