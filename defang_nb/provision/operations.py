@@ -17,10 +17,10 @@ from defang_nb.model.plan import Action
 from defang_nb.model.resource import Options, Recorded, Resource
 from defang_nb.provision.calls import StoppedError, call, unless
 from defang_nb.provision.clock import Clock
-from defang_nb.provision.journal import Begin, End
+from defang_nb.provision.journal import Begin, End, Entry
 from defang_nb.provision.lease import LeaseLostError
-from defang_nb.provision.ports import Emit, Made, OnCancel, Operation, ResourceType
-from defang_nb.provision.recovery import record_of
+from defang_nb.provision.ports import Emit, Made, OnCancel, Operation, ResourceType, TransientError
+from defang_nb.provision.recovery import record_of, retired_ids
 from defang_nb.provision.state import State, base_urn, retired_urn
 
 T = TypeVar("T")
@@ -28,6 +28,14 @@ T = TypeVar("T")
 
 class RolledBackError(Exception):
     """The change failed with `cause`, and the resource is as it was before. Never leaves the engine."""
+
+    def __init__(self, cause: DefangError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class _CallError(Exception):
+    """A call to the outside failed with `cause`: something may have come of it all the same."""
 
     def __init__(self, cause: DefangError) -> None:
         super().__init__(str(cause))
@@ -87,13 +95,12 @@ class Operations:
     async def delete(self, type_: ResourceType, record: Recorded) -> None:
         """Unmake it, and forget it once it is gone."""
         begin = self._begin(record.urn, Action.DELETE)
-        await self._state.append(begin)
         live = msgspec.structs.replace(record, urn=base_urn(record.urn))
         try:
-            await self._call(type_, lambda: type_.delete(live))
-        except DefangError:
+            await self._call(type_, lambda: type_.delete(live), begin)
+        except _CallError as error:
             await self._state.append(self._end(record.urn, msgspec.structs.replace(record, ready=False), begin))
-            raise
+            raise error.cause from error
         await self._state.append(self._end(record.urn, None, begin))
 
     async def _make(
@@ -101,38 +108,62 @@ class Operations:
     ) -> tuple[Operation, Made]:
         """Create and record, not ready yet; `forget` what is recorded now, since it is gone, or retire it."""
         begin = self._begin(resource.urn, Action.CREATE, resource)
-        await self._state.append(*([self._end(resource.urn, None)] if forget else []), begin)
         operation = self._operation(resource, begin, None)
+        gone = [self._end(resource.urn, None)] if forget else []
         try:
-            made = await self._call(type_, lambda: type_.create(operation))
-        except DefangError:
+            made = await self._call(type_, self._creating(type_, operation), *gone, begin)
+        except _CallError as error:
             await self._record_remains(type_, begin, resource, retires)
-            raise
+            raise error.cause from error
         record = record_of(resource, made, deployment=self._deployment)
         await self._state.append(self._end(resource.urn, record, begin, retires))
         return operation, made
 
+    def _creating(self, type_: ResourceType, operation: Operation) -> Callable[[], Awaitable[Made]]:
+        """The call to create, which may be tried again: after a lost reply it first looks for what that call made."""
+        urn, unsure = operation.resource.urn, False
+
+        async def create() -> Made:
+            nonlocal unsure
+            if unsure and (found := await self._find_new(type_, urn)) is not None:
+                return found
+            try:
+                return await type_.create(operation)
+            except TransientError as error:
+                unsure = unsure or not (error.refused or type_.idempotent)
+                raise
+
+        return create
+
+    async def _find_new(self, type_: ResourceType, urn: str) -> Made | None:
+        """What is live for `urn` and neither recorded nor retired, once all that was asked for shows."""
+        if type_.lag:
+            await self._clock.sleep(type_.lag)
+        found = await type_.find(urn)
+        recorded = self._state.recorded
+        known = retired_ids(recorded, urn) | ({recorded[urn].id} if urn in recorded else set())
+        return None if found is None or found.id in known else found
+
     async def _record_remains(self, type_: ResourceType, begin: Begin, resource: Resource, retires: Recorded | None) -> None:
         """What a failed create left behind is recorded. When that can't be found out, its `Begin` stays, for `recover`."""
         try:
-            remains = await call(lambda: type_.find(resource.urn), self._clock)
+            remains = await call(lambda: self._find_new(type_, resource.urn), self._clock)
         except DefangError:
             return
         recorded, retired = retires, None
-        if remains is not None and (retires is None or remains.id != retires.id):
+        if remains is not None:
             recorded, retired = record_of(resource, remains, deployment=self._deployment), retires
         await self._state.append(self._end(resource.urn, recorded, begin, retired))
 
     async def _change(self, type_: ResourceType, resource: Resource, record: Recorded) -> tuple[Operation, Made]:
         """Update and record, not ready yet."""
         begin = self._begin(resource.urn, Action.UPDATE, resource)
-        await self._state.append(begin)
         operation = self._operation(resource, begin, record)
         try:
-            made = await self._call(type_, lambda: type_.update(operation))
-        except DefangError:
+            made = await self._call(type_, lambda: type_.update(operation), begin)
+        except _CallError as error:
             await self._state.append(self._end(record.urn, msgspec.structs.replace(record, ready=False), begin))
-            raise
+            raise error.cause from error
         changed = record_of(resource, made, deployment=self._deployment)
         await self._state.append(self._end(resource.urn, changed, begin))
         return operation, made
@@ -184,8 +215,13 @@ class Operations:
             await self.delete(type_, failed)
         await self._settle(type_, *await self._make(type_, resource_of(record)))
 
-    async def _call(self, type_: ResourceType, what: Callable[[], Awaitable[T]]) -> T:
-        """A call that changes something: so many at a time, none that begins after the stop, or after others took over."""
+    async def _call(self, type_: ResourceType, what: Callable[[], Awaitable[T]], *begin: Entry) -> T:
+        """A call that changes something: so many at a time, none that begins after the stop, or after others took over.
+
+        Its `begin` is durable right before it, and not while it still waits for its turn: the shorter that is, the less is
+        there to settle after a crash, and the less can a holder that sleeps in between do to who took over. Raises `_CallError` when
+        it was the call that failed, `DefangError` when nothing was called since `begin` could not be written.
+        """
 
         async def held() -> T:
             await self._state.confirm()
@@ -194,8 +230,14 @@ class Operations:
         async with self._slots:
             if self._stop.is_set():
                 raise StoppedError
+            await self._state.append(*begin)
             calling = call(held, self._clock)
-            return await (unless(self._stop, calling) if type_.on_cancel is OnCancel.ABANDON else calling)
+            try:
+                return await (unless(self._stop, calling) if type_.on_cancel is OnCancel.ABANDON else calling)
+            except LeaseLostError:
+                raise
+            except DefangError as error:
+                raise _CallError(error) from error
 
     def _begin(self, urn: str, action: Action, resource: Resource | None = None) -> Begin:
         return Begin(

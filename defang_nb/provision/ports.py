@@ -23,11 +23,15 @@ class ConflictError(Exception):
 
 
 class TransientError(ProviderError):
-    """A throttle, a lost connection: the same call is worth trying again, `after` seconds at the earliest (0: as one likes)."""
+    """A throttle, a lost connection: the same call is worth trying again, `after` seconds at the earliest (0: as one likes).
 
-    def __init__(self, message: str, *, hint: str = "", after: float = 0.0) -> None:
+    `refused`: the call surely had no effect (a throttle); else it may have had one, of which only the reply was lost.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", after: float = 0.0, refused: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.after = after
+        self.refused = refused
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -106,6 +110,19 @@ class ResourceType(Protocol):
 
     @property
     def on_cancel(self) -> OnCancel: ...
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which a read or find may miss a change that was asked for before it; 0: it shows at once.
+
+        So long no absence, and no value that differs from the record, is believed.
+        """
+        ...
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a create called again with its token makes nothing more. Else the engine looks before it calls again."""
+        ...
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
         """urn → live outputs, None for what is gone (or broken beyond use); an absent urn: unknown. One bulk read."""

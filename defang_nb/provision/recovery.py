@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -25,18 +25,24 @@ async def observe(
 ) -> Observed:
     """What is live now, in one bulk read for each type: urn → outputs, None for what is gone; an absent urn is unknown.
 
-    Replaced resources that only wait for their deletion are not looked at. Raises `DefangError`.
+    Where a type's reads lag behind, what differs from the record is read once more, when it can be believed. Replaced resources
+    that only wait for their deletion are not looked at. Raises `DefangError`.
     """
     groups: dict[str, list[Recorded]] = {}
     for urn, record in recorded.items():
         if urn == base_urn(urn) and record.type in types:
             groups.setdefault(record.type, []).append(record)
 
-    async def read(type_: str, group: list[Recorded]) -> Observed:
-        return await call(lambda: types[type_].read_many(group), clock)
+    async def read(type_: ResourceType, group: list[Recorded]) -> Observed:
+        seen = await call(lambda: type_.read_many(group), clock)
+        doubtful = [record for record in group if type_.lag and _differs(record, seen)]
+        if not doubtful:
+            return seen
+        await clock.sleep(type_.lag)  # what differs may only not show yet: it counts when it still does later
+        return {**seen, **await call(lambda: type_.read_many(doubtful), clock)}
 
     live: dict[str, Mapping[str, Json] | None] = {}
-    for found in await asyncio.gather(*(read(type_, group) for type_, group in groups.items())):
+    for found in await asyncio.gather(*(read(types[name], group) for name, group in groups.items())):
         live.update(found)
     return live
 
@@ -47,13 +53,31 @@ async def recover(state: State, types: Mapping[str, ResourceType], *, deployment
     What was touched is recorded as not ready, so that the planner repairs it. On a state that was opened without a lease it
     only corrects the picture in memory (for a preview). Raises `DefangError`.
     """
+    unfinished: dict[str, list[Begin]] = {}
     for begin in state.pending:
-        record = state.recorded.get(begin.urn)
-        made = await _find(begin, record, types, clock)
-        recorded, retired = _truth(begin, record, made, deployment)
-        await state.append(
-            End(urn=begin.urn, recorded=recorded, retired=retired, token=begin.token, deployment=deployment, time=clock.now())
-        )
+        unfinished.setdefault(begin.urn, []).append(begin)
+
+    async def settle(begins: Sequence[Begin]) -> None:
+        for begin in begins:
+            record = state.recorded.get(begin.urn)
+            made = await _find(begin, record, types, clock)
+            if made is not None and made.id in retired_ids(state.recorded, begin.urn):
+                made = None
+            recorded, retired = _truth(begin, record, made, deployment)
+            end = End(
+                urn=begin.urn, recorded=recorded, retired=retired, token=begin.token, deployment=deployment, time=clock.now()
+            )
+            await state.append(end)
+
+    results = await asyncio.gather(*(settle(begins) for begins in unfinished.values()), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def retired_ids(recorded: Mapping[str, Recorded], urn: str) -> set[str]:
+    """The ids of those that `urn` replaced and that still wait for their deletion: finding one of them is no news."""
+    return {record.id for other, record in recorded.items() if other != urn and base_urn(other) == urn}
 
 
 def _truth(
@@ -70,12 +94,17 @@ def _truth(
 
 
 async def _find(begin: Begin, record: Recorded | None, types: Mapping[str, ResourceType], clock: Clock) -> Made | None:
-    """What is live of the resource; what is recorded, where looking would tell nothing new."""
+    """What is live of the resource; what is recorded, where looking would tell nothing new.
+
+    Looks only when all that was asked for shows: neither that it is there nor that it is not can be believed sooner.
+    """
     type_name = begin.resource.type if begin.resource else record.type if record else ""
     if begin.action is Action.UPDATE or begin.urn != base_urn(begin.urn):
         return Made(id=record.id) if record else None
     if type_name not in types:
         raise ProviderError(f"this provider does not know resources of type {type_name!r}", hint="update defang-nb")
+    if lag := types[type_name].lag:
+        await clock.sleep(lag)
     return await call(lambda: types[type_name].find(begin.urn), clock)
 
 
@@ -86,13 +115,23 @@ async def refresh(state: State, observed: Observed, *, deployment: str, clock: C
         record = state.recorded.get(urn)
         if record is None or outputs is None:
             continue
-        merged = {**record.outputs, **msgspec.json.decode(msgspec.json.encode(outputs))}
+        merged = _merged(record, outputs)
         if merged != record.outputs:
             changed = msgspec.structs.replace(record, outputs=merged)
             entries.append(End(urn=urn, recorded=changed, deployment=deployment, time=clock.now()))
     if entries:
         await state.append(*entries)
     return tuple(entry.urn for entry in entries)
+
+
+def _merged(record: Recorded, outputs: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The recorded outputs with those that are live, as they will be read again from the record."""
+    return {**record.outputs, **msgspec.json.decode(msgspec.json.encode(outputs))}
+
+
+def _differs(record: Recorded, seen: Observed) -> bool:
+    outputs = seen.get(record.urn, record.outputs)
+    return outputs is None or _merged(record, outputs) != record.outputs
 
 
 def record_of(resource: Resource, made: Made, *, deployment: str, ready: bool = False) -> Recorded:

@@ -81,6 +81,8 @@ class Type:
         self.replace_on = replace_on
         self.create_before_delete = first
         self.on_cancel = OnCancel.FINISH
+        self.lag = 0.0
+        self.idempotent = True
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Any] | None]:
         things = self.cloud.things()

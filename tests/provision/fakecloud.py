@@ -93,7 +93,7 @@ class Cloud:
             await asyncio.sleep(0)
         if self._throttled.setdefault(f"{verb} {urn_}", inputs.get("busy", 0)):
             self._throttled[f"{verb} {urn_}"] -= 1
-            raise TransientError("slow down", after=1.0)
+            raise TransientError("slow down", after=1.0, refused=True)
         if inputs.get("fail") == verb:
             raise ProviderError(f"{verb} refused")
 
@@ -116,6 +116,8 @@ class FakeType:
         self.replace_on = frozenset(replace_on)
         self.create_before_delete = create_before_delete
         self.on_cancel = on_cancel
+        self.lag = 0.0
+        self.idempotent = True
         self.reads = 0
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Any] | None]:

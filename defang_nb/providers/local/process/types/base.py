@@ -19,6 +19,8 @@ class EngineType(ABC):
     replace_on: frozenset[str] = frozenset()
     create_before_delete = False
     on_cancel = OnCancel.FINISH
+    lag = 0.0
+    idempotent = True
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
