@@ -15,6 +15,7 @@ import msgspec
 
 from defang_nb.build.substitution import unquote
 from defang_nb.errors import BuildError
+from defang_nb.model.excerpt import excerpt
 from defang_nb.model.source import Diagnostic, Position, Severity
 
 KEYWORDS = frozenset((
@@ -113,9 +114,9 @@ class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
         self, line: int, code: str, message: str, *, hint: str = "", severity: Severity = Severity.ERROR
     ) -> Diagnostic:
         """A finding about `line`, with the line's text."""
-        excerpt = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        text = excerpt(self.lines[line - 1], 1) if 0 < line <= len(self.lines) else ""
         position = Position(self.file, line)
-        return Diagnostic(severity=severity, code=code, message=message, hint=hint, position=position, excerpt=excerpt)
+        return Diagnostic(severity=severity, code=code, message=message, hint=hint, position=position, excerpt=text)
 
 
 _PLATFORM = {"TARGETPLATFORM": "linux/amd64", "BUILDPLATFORM": "linux/amd64", "TARGETOS": "linux", "BUILDOS": "linux"} | {

@@ -6,7 +6,7 @@ All that can be known to be wrong is found here, before anything is touched.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from defang_nb.model.events import Diagnosed, Event, Kind, Payload, Requested
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest, introduce, new_id
 from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.value import ConfigRef
 from defang_nb.model.view import DeploymentView, reduce
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from defang_nb.compose import Loaded
 
 Files = Sequence[str | Path]
+Quote = Callable[[Iterable[Diagnostic]], tuple[Diagnostic, ...]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 def check(inputs: Inputs) -> Checked:
     """Load it, and ask the provider; see `api.check`."""
     workspace = Workspace(load_stack(inputs.stack, inputs.folder))
-    return _check(workspace, inputs)
+    return _check(workspace, inputs)[0]
 
 
 def start_up(
@@ -77,9 +79,9 @@ def start_up(
 ) -> Deployment:
     """Check it, digest its contexts, and start; see `api.start_up`."""
     workspace = Workspace(load_stack(inputs.stack, inputs.folder))
-    checked = _check(workspace, inputs)
-    refuse(checked)
-    prepared = _prepare(checked.project)
+    checked, loaded = _check(workspace, inputs)
+    refuse(checked, loaded.quoted)
+    prepared = _prepare(loaded)
     request = DeployRequest(
         deployment=new_id(),
         kind=Kind.PREVIEW if dry_run else Kind.UP,
@@ -127,14 +129,17 @@ def attach(workspace: Workspace, deployment: str, project: str | None) -> Deploy
     return Deployment(workspace, loop.run(find()))
 
 
-def refuse(checked: Checked) -> None:
-    """Raises what keeps a checked project from being deployed: `UnsupportedError`, `ConfigMissingError`."""
+def refuse(checked: Checked, quoted: Quote = tuple) -> None:
+    """Raises what keeps a checked project from being deployed: `UnsupportedError`, `ConfigMissingError`.
+
+    `quoted` puts the lines of the project's texts to findings about them, where those are at hand.
+    """
     if checked.errors:
         first, more = checked.errors[0], len(checked.errors) - 1
         message = first.message + (f" (and {more} more)" if more else "")
         raise UnsupportedError(message, hint=first.hint, diagnostics=checked.errors)
     if checked.missing:
-        raise _missing(checked)
+        raise _missing(checked, quoted)
 
 
 def examine(workspace: Workspace, project: Project, canonical: Mapping[str, Any], found: Sequence[Diagnostic] = ()) -> Checked:
@@ -184,9 +189,10 @@ def _first_view(request: DeployRequest) -> DeploymentView:
     return msgspec.structs.replace(view, sequence=0)
 
 
-def _check(workspace: Workspace, inputs: Inputs) -> Checked:
+def _check(workspace: Workspace, inputs: Inputs) -> tuple[Checked, Loaded]:
     loaded = _load(workspace, inputs)
-    return examine(workspace, loaded.project, loaded.canonical, loaded.diagnostics)
+    checked = examine(workspace, loaded.project, loaded.canonical, loaded.diagnostics)
+    return msgspec.structs.replace(checked, diagnostics=loaded.quoted(checked.diagnostics)), loaded
 
 
 def _load(workspace: Workspace, inputs: Inputs) -> Loaded:
@@ -212,20 +218,46 @@ def _load(workspace: Workspace, inputs: Inputs) -> Loaded:
     )
 
 
-def _prepare(project: Project) -> list[Prepared]:
+def _prepare(loaded: Loaded) -> list[Prepared]:
+    project = loaded.project
     if not any(service.build for service in project.services.values()):
         return []
     from defang_nb.build import prepare
     from defang_nb.providers.local.paths import home
 
-    return prepare(project, cache=home() / "cache" / "contexts")
+    try:
+        return prepare(project, cache=home() / "cache" / "contexts")
+    except ComposeError as error:
+        raise ComposeError(error.message, hint=error.hint, diagnostics=loaded.quoted(error.diagnostics)) from None
 
 
-def _missing(checked: Checked) -> ConfigMissingError:
+def _missing(checked: Checked, quoted: Quote) -> ConfigMissingError:
     lines = [f"{key} (needed by {', '.join(services)})" for key, services in checked.missing.items()]
     first = next(iter(checked.missing))
     hint = f"`config set {first}` sets it" + (", and so on for the others" if len(lines) > 1 else "")
-    return ConfigMissingError(f"configuration is not set: {'; '.join(lines)}", hint=hint)
+    found = quoted(_unset(checked.project, key) for key in checked.missing)
+    return ConfigMissingError(f"configuration is not set: {'; '.join(lines)}", hint=hint, diagnostics=found)
+
+
+def _unset(project: Project, key: str) -> Diagnostic:
+    """Where a configuration value that isn't set is asked for first."""
+    places = [
+        (service.name, f"services.{service.name}.{part}.{name}")
+        for service in project.services.values()
+        for part, texts in (("environment", service.environment), ("build.args", service.build.args if service.build else {}))
+        for name, text in texts.items()
+        if ConfigRef(key) in text
+    ]
+    service, path = places[0] if places else ("", "")
+    return Diagnostic(
+        severity=Severity.ERROR,
+        code="config-missing",
+        message=f"{key} is not set",
+        hint=f"`config set {key}` sets it, or give it a value in .env or an env file",
+        position=project.position(path),
+        path=path,
+        service=service,
+    )
 
 
 def person() -> str:

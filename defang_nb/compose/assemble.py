@@ -14,7 +14,7 @@ from defang_nb.compose.kinds import DROP, Context, Str
 from defang_nb.compose.merge import drop_nulls, enforce_unique, merge
 from defang_nb.compose.nodes import Map, Node, Seq
 from defang_nb.compose.paths import absolute
-from defang_nb.compose.problems import Problems, did_you_mean
+from defang_nb.compose.problems import Problems, did_you_mean, known_here
 from defang_nb.compose.shapes import ListOf, Struct, fields_of
 from defang_nb.compose.spec import SERVICE
 from defang_nb.compose.spec_top import FILE, RESOURCES
@@ -48,7 +48,8 @@ class _Unread(Map):
 
 @dataclass
 class Assembler:
-    """Reads the files of one project folder. `including` are the files being read, so that none includes itself."""
+    """Reads the files of one project folder. `including` are the files being read, so that none includes itself, and
+    `included_at` the places that include them."""
 
     problems: Problems
     variables: Mapping[str, str]
@@ -58,7 +59,9 @@ class Assembler:
     as_compose: bool
     interpolate: bool = True
     including: tuple[str, ...] = ()
+    included_at: tuple[Position, ...] = ()
     _bases: dict[str, _Unread | None] = field(default_factory=dict)
+    _extending: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.context = Context(self.problems, self.base, self.home)
@@ -128,9 +131,13 @@ class Assembler:
         other, wanted = extends.get("file"), extends["service"]
         other = normpath(other) if other else None
         target = (variables.display(other, self.root) if other else file, wanted)
+        self._extending[file, name] = f"{name} extends {wanted} ({at})"
         if target in chain:
-            shown = " → ".join(each for _, each in (*chain, target))
-            self.problems.error("extends-cycle", f"services extend each other in a circle: {shown}", at, path)
+            circle = chain[chain.index(target) :]
+            shown = " → ".join(each for _, each in (*circle, target))
+            steps = [self._extending[each] for each in circle if each in self._extending]
+            hint = f"one of them has to do without: {', '.join(steps)}"
+            self.problems.error("extends-cycle", f"services extend each other in a circle: {shown}", at, path, hint)
             self.problems.broken.update(("services", each) for _, each in chain)
             return self._without_extends(service)
         base = self._base(other, wanted, services, file, at, path, chain)
@@ -147,14 +154,14 @@ class Assembler:
         if other is None:
             if wanted not in services:
                 if not self.problems.is_gone("services", wanted):
-                    hint = did_you_mean(wanted, services)
+                    hint = did_you_mean(wanted, services) or known_here(services, "other service")
                     self.problems.error(
                         "unknown-service", f'there is no service "{wanted}" to extend in {file}', at, path, hint
                     )
                 return None
             return self._extended(wanted, services, file, chain)
         folder = str(FilePath(other).parent)
-        elsewhere = self if folder == self.base else replace(self, base=folder, _bases=self._bases)
+        elsewhere = self if folder == self.base else replace(self, base=folder)
         return elsewhere._from_file(other, wanted, at, path, chain)
 
     def _from_file(
@@ -167,7 +174,7 @@ class Assembler:
         if services is None:
             return None
         if wanted not in services:
-            hint = did_you_mean(wanted, services)
+            hint = did_you_mean(wanted, services) or known_here(services, "service")
             self.problems.error("unknown-service", f'there is no service "{wanted}" in {name}', at, path, hint)
             return None
         return self._extended(wanted, services, name, chain)
@@ -182,7 +189,7 @@ class Assembler:
             if isinstance(found := document.get("services"), Map):
                 services = found if services is None else merge(services, found)
         if services is None:
-            self.problems.error("unknown-service", f"{name} has no services", at, path)
+            self.problems.error("unknown-service", f"{name} has no services", at, path, "name a file that has them")
             return None
         return _Unread(services)
 
@@ -225,7 +232,9 @@ class Assembler:
             return None
         if again := next((each for each in files if each in self.including), None):
             shown = variables.display(again, self.root)
-            self.problems.error("include-cycle", f"{shown} includes itself", at, path)
+            steps = ", ".join(map(str, (*self.included_at, at)))
+            hint = f"take one of the includes away: {steps}"
+            self.problems.error("include-cycle", f"{shown} includes itself", at, path, hint)
             return None
         sources: list[Source] = []
         for file in files:
@@ -238,7 +247,15 @@ class Assembler:
         env_files = [absolute(each, self.base, self.home) for each in item.get("env_file", ())]
         own = variables.of_included(self.variables, folder, env_files, self.problems, at, path, self.root, self.as_compose)
         inner = Assembler(
-            self.problems, own, folder, self.home, self.root, self.as_compose, self.interpolate, (*self.including, *files)
+            self.problems,
+            own,
+            folder,
+            self.home,
+            self.root,
+            self.as_compose,
+            self.interpolate,
+            (*self.including, *files),
+            (*self.included_at, at),
         )
         model = inner.model(inner.read(sources))
         set_build_context(model, folder)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from defang_nb.compose.finish import section, services_of
 from defang_nb.compose.nodes import Map, Path, Seq, show
-from defang_nb.compose.problems import Problems, did_you_mean
+from defang_nb.compose.problems import Problems, beside, did_you_mean, known_here
 from defang_nb.model.project import ManagedKind
 from defang_nb.model.source import Position
 
@@ -55,7 +56,8 @@ class Checker:
         platforms = build.get("platforms")
         if platforms and service.get("platform") and service["platform"] not in platforms:
             message = f"build.platforms must include the service's platform {service['platform']}"
-            self._error("platform", message, build.value_at("platforms"), (*path, "build", "platforms"))
+            hint = f"add {service['platform']} to it, or take `platform` away"
+            self._error("platform", message, build.value_at("platforms"), (*path, "build", "platforms"), hint)
         if "network_mode" in service and "networks" in service:
             self._exclusive(service, ("network_mode", "networks"), path)
         self._scale(name, service, path)
@@ -71,8 +73,10 @@ class Checker:
         replicas = section(service, "deploy").get("replicas")
         scale = service.get("scale")
         if scale is not None and replicas is not None and scale != replicas:
-            message = "`scale` and `deploy.replicas` differ"
-            self._error("exclusive-keys", message, service.key_at("scale"), (*path, "scale"), "keep one of them")
+            at = service.key_at("scale")
+            other = beside(at, section(service, "deploy").key_at("replicas"))
+            message = f"`scale` ({scale}) and `deploy.replicas` ({replicas}) differ{other}"
+            self._error("exclusive-keys", message, at, (*path, "scale"), "keep one of them")
         if "container_name" not in service:
             return
         if (scale or replicas or 1) > 1:
@@ -84,18 +88,21 @@ class Checker:
             self._error("wrong-value", "container_name is no container's name", at, (*path, "container_name"), hint)
 
     def _exclusive(self, values: Map, keys: tuple[str, ...], path: Path) -> None:
-        message = f"{show(path)} has both {' and '.join(keys)}"
-        self._error("exclusive-keys", message, values.key_at(keys[-1]), (*path, keys[-1]), "keep one of them")
+        at = values.key_at(keys[-1])
+        message = f"{show(path)} has both {' and '.join(keys)}{beside(at, values.key_at(keys[0]))}"
+        hint = "keep one of them; an override file takes a key away by `key: !reset null`"
+        self._error("exclusive-keys", message, at, (*path, keys[-1]), hint)
 
     def _repeated(self, service: Map, key: str, path: Path) -> None:
         items = service.get(key)
         if not isinstance(items, Seq):
             return
-        seen = set()
+        seen: dict[object, Position] = {}
         for index, (item, at) in enumerate(items.pairs()):
             if item in seen:
-                self._error("repeated", f"{show((*path, key, index))} is given twice", at, (*path, key, index), "keep one")
-            seen.add(item)
+                message = f"{show((*path, key, index))} is given twice{beside(at, seen[item])}"
+                self._error("repeated", message, at, (*path, key, index), "keep one")
+            seen.setdefault(item, at)
 
     def _references(self, name: str, service: Map) -> None:
         for key, what in (("networks", "network"), ("models", "model")):
@@ -140,7 +147,8 @@ class Checker:
             if other in self.active or self.problems.is_gone("services", other):
                 continue
             if other not in every:
-                hint = did_you_mean(other, [each for each in every if each != name])
+                others = [each for each in every if each != name]
+                hint = did_you_mean(other, others) or known_here(others, "another service")
                 self._error("unknown-service", f'service "{name}" depends on "{other}", which does not exist', at, path, hint)
             elif dependency.get("required", True):
                 profiles = ", ".join(every[other].get("profiles", ()))
@@ -152,9 +160,10 @@ class Checker:
         for name, service in self.active.items():
             container = service.get("container_name")
             if isinstance(container, str) and owners.setdefault(container, name) != name:
-                message = f'container_name "{container}" is also that of service "{owners[container]}"'
+                at, first = service.value_at("container_name"), self.active[owners[container]].value_at("container_name")
+                message = f'container_name "{container}" is also that of service "{owners[container]}"{beside(at, first)}'
                 path = ("services", name, "container_name")
-                self._error("repeated", message, service.value_at("container_name"), path, "give each its own, or none")
+                self._error("repeated", message, at, path, "give each its own, or none")
 
     def _resources(self) -> None:
         for key in ("secrets", "configs"):
@@ -167,7 +176,8 @@ class Checker:
                     self._exclusive(resource, given, (key, name))
                 elif not given:
                     at = section(self.model, key).key_at(name)
-                    self._error("missing-key", f"{key}.{name} needs one of {', '.join(ways)}", at, (key, name))
+                    hint = f"add `{ways[0]}: ./path`, or `external: true`"
+                    self._error("missing-key", f"{key}.{name} needs one of {', '.join(ways)}", at, (key, name), hint)
 
     def _cycles(self) -> None:
         done: set[str] = set()
@@ -188,7 +198,11 @@ class Checker:
     def _cycle(self, names: list[str]) -> None:
         depends = section(self.active[names[-2]], "depends_on")
         path = ("services", names[-2], "depends_on", names[-1])
-        hint = "one of them has to start without the others"
+        steps = [
+            f"{name} needs {other} ({section(self.active[name], 'depends_on').key_at(other)})"
+            for name, other in itertools.pairwise(names)
+        ]
+        hint = f"one of them has to start without the others: {', '.join(steps)}"
         shown = " → ".join(names)
         self._error(
             "dependency-cycle", f"services depend on each other in a circle: {shown}", depends.key_at(names[-1]), path, hint

@@ -28,7 +28,7 @@ _MERGE = "<<"
 class _SyntaxError(Exception):
     """What stops the reading of a file: message and place."""
 
-    def __init__(self, message: str, at: Position | None, hint: str = "") -> None:
+    def __init__(self, message: str, at: Position | None, hint: str) -> None:
         super().__init__(message)
         self.message = message
         self.at = at
@@ -51,20 +51,25 @@ def decode(text: str, file: str, problems: Problems) -> list[Node]:
     try:
         return builder.documents(text)
     except _SyntaxError as problem:
-        problems.error("yaml-syntax", problem.message, problem.at, hint=problem.hint)
+        problems.error("yaml-syntax", problem.message, problem.at, tuple(builder.path), problem.hint)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         if mark and problem.context_mark and mark.line >= len(problems.texts[file]):
             mark = problem.context_mark  # what was never closed began there; there is nothing to see at the end
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1)
         context = f" ({problem.context})" if problem.context else ""
-        problems.error("yaml-syntax", f"YAML: {problem.problem}{context}", at, hint=_syntax_hint(problem, problems, at))
+        hint = _syntax_hint(problem, problems, at)
+        problems.error("yaml-syntax", f"YAML: {problem.problem}{context}", at, tuple(builder.path), hint)
     except yaml.reader.ReaderError as problem:
         line = text.count("\n", 0, problem.position) + 1
-        problems.error("yaml-syntax", f"YAML: {problem.reason}", Position(file, line))
+        column = problem.position - text.rfind("\n", 0, problem.position)
+        hint = "remove that character, or write it with an escape in double quotes"
+        problems.error("yaml-syntax", f"YAML: {problem.reason}", Position(file, line, column), tuple(builder.path), hint)
     except UnicodeEncodeError as problem:
         line = text.count("\n", 0, problem.start) + 1
-        problems.error("yaml-syntax", "YAML: not valid Unicode text", Position(file, line))
+        column = problem.start - text.rfind("\n", 0, problem.start)
+        hint = "save the file as UTF-8"
+        problems.error("yaml-syntax", "YAML: not valid Unicode text", Position(file, line, column), tuple(builder.path), hint)
     return []
 
 
@@ -84,7 +89,11 @@ def _syntax_hint(problem: yaml.MarkedYAMLError, problems: Problems, at: Position
         return "is the indentation right, or does a value with a colon in it need quotes?"
     if "did not find expected" in said:
         return "check the indentation, and that brackets and quotes are closed"
-    return ""
+    if "unexpected end" in said or "unknown escape" in said:
+        return "is the quote closed? In double quotes a backslash begins an escape; in single quotes it is itself"
+    if "cannot start any token" in said:
+        return "put the value in quotes: it begins with a sign that means something else in YAML"
+    return "check the indentation, the quotes and the brackets here and on the line above"
 
 
 class _Builder:
@@ -127,7 +136,8 @@ class _Builder:
             return self.alias(event)
         else:
             if len(self.path) > MAX_DEPTH:
-                raise _SyntaxError(f"nested deeper than {MAX_DEPTH} levels", self.place(event))
+                hint = f"at most {MAX_DEPTH} mappings or lists may be in each other"
+                raise _SyntaxError(f"nested deeper than {MAX_DEPTH} levels", self.place(event), hint)
             if event.anchor:
                 self.open.add(event.anchor)
             value = self.mapping(event) if kind is yaml.MappingStartEvent else self.sequence(event)
@@ -153,7 +163,8 @@ class _Builder:
     def alias(self, event: Any) -> Node:
         name = event.anchor
         if name in self.open:
-            raise _SyntaxError(f'YAML: anchor "{name}" contains itself', self.place(event))
+            hint = "an alias may not stand inside of its own anchor: name another one, or write the value out"
+            raise _SyntaxError(f'YAML: anchor "{name}" contains itself', self.place(event), hint)
         if name not in self.anchors:
             hint = did_you_mean(name, self.anchors) or "an anchor (&name) has to come before its alias (*name)"
             raise _SyntaxError(f'YAML: unknown anchor "{name}"', self.place(event), hint)
@@ -162,7 +173,8 @@ class _Builder:
     def copy(self, node: Node, event: Any) -> Node:
         self.copied += 1
         if self.copied > MAX_COPIED:
-            raise _SyntaxError("YAML: aliases expand to too much", self.place(event))
+            hint = f"aliases may stand for {MAX_COPIED:,} values in all: use fewer of them inside of each other"
+            raise _SyntaxError("YAML: aliases expand to too much", self.place(event), hint)
         if isinstance(node, Map):
             made = Map(node.at)
             made.copy_marks(node)
@@ -234,7 +246,7 @@ class _Builder:
 
     def duplicate(self, key: str, at: Position, first: Position) -> None:
         here: Path = (*self.path, key)
-        where = "" if first is at else f" (first on line {first.line})"
+        where = "" if first is at else f" (first at {first})"
         hint = "`<<: [*a, *b]` merges several" if key == _MERGE else "keep one of them"
         self.problems.error("duplicate-key", f'"{key}" is given twice{where}', at, here, hint=hint)
 
@@ -244,4 +256,5 @@ class _Builder:
             return [value]
         if isinstance(value, Seq) and all(isinstance(each, Map) for each in value):
             return list(value)
-        raise _SyntaxError("YAML: `<<` needs a mapping or a list of mappings", self.place(event))
+        hint = "write the alias of a mapping: `<<: *name`, or `<<: [*a, *b]`"
+        raise _SyntaxError("YAML: `<<` needs a mapping or a list of mappings", self.place(event), hint)

@@ -20,20 +20,33 @@ Missing = Callable[[str], str | ConfigRef]
 
 
 class DotenvError(Exception):
-    """A line that can't be read; `line` counts from 1."""
+    """A line that can't be read; `line` and `column` count from 1. Its values may be secret: the message repeats none."""
 
-    def __init__(self, message: str, line: int) -> None:
+    def __init__(self, message: str, line: int, column: int = 1, hint: str = "write KEY=value") -> None:
         super().__init__(message)
         self.line = line
+        self.column = column
+        self.hint = hint
 
 
-def parse(text: str, lookup: Callable[[str], str | None], missing: Missing, *, raw: bool = False) -> dict[str, str]:
-    """The file's variables. `lookup` knows the surroundings and wins over earlier lines. Raises DotenvError."""
+def parse(
+    text: str,
+    lookup: Callable[[str], str | None],
+    missing: Missing,
+    *,
+    raw: bool = False,
+    lines: dict[str, int] | None = None,
+) -> dict[str, str]:
+    """The file's variables. `lookup` knows the surroundings and wins over earlier lines. Raises DotenvError.
+
+    `lines` is given the line of each.
+    """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    return _parse_raw(text, lookup) if raw else _Parser(text, lookup, missing).parse()
+    places: dict[str, int] = {} if lines is None else lines
+    return _parse_raw(text, lookup, places) if raw else _Parser(text, lookup, missing, places).parse()
 
 
-def _parse_raw(text: str, lookup: Callable[[str], str | None]) -> dict[str, str]:
+def _parse_raw(text: str, lookup: Callable[[str], str | None], lines: dict[str, int]) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip()
@@ -41,7 +54,8 @@ def _parse_raw(text: str, lookup: Callable[[str], str | None]) -> dict[str, str]
             continue
         key, separator, value = line.lstrip().partition("=")
         if not key or re.search(r"\s", key):
-            raise DotenvError(f"{key!r} is not a variable's name", number)
+            raise DotenvError("a variable's name can't be empty, or have blanks in it", number)
+        lines[key] = number
         if separator:
             found[key] = value
         elif (known := lookup(key)) is not None:
@@ -50,8 +64,10 @@ def _parse_raw(text: str, lookup: Callable[[str], str | None]) -> dict[str, str]
 
 
 class _Parser:
-    def __init__(self, text: str, lookup: Callable[[str], str | None], missing: Missing) -> None:
+    def __init__(self, text: str, lookup: Callable[[str], str | None], missing: Missing, lines: dict[str, int]) -> None:
         self.text = text
+        self.lines = lines
+        self.counted = (0, 1)
         self.index = 0
         self.found: dict[str, str] = {}
         self.lookup = lookup
@@ -59,7 +75,9 @@ class _Parser:
 
     def parse(self) -> dict[str, str]:
         while self._skip_blank():
+            line = self.line
             key, bare = self._key()
+            self.lines[key] = line
             if bare:
                 if (known := self._value_of(key)) is not None:
                     self.found[key] = known
@@ -73,10 +91,14 @@ class _Parser:
 
     @property
     def line(self) -> int:
-        return self.text.count("\n", 0, self.index) + 1
+        """The line of `index`, which only grows: what was counted once isn't counted again."""
+        index, line = self.counted
+        line += self.text.count("\n", index, self.index)
+        self.counted = self.index, line
+        return line
 
-    def _fail(self, message: str) -> NoReturn:
-        raise DotenvError(message, self.line)
+    def _fail(self, message: str, hint: str = "write KEY=value") -> NoReturn:
+        raise DotenvError(message, self.line, self.index - self.text.rfind("\n", 0, self.index), hint)
 
     def _skip_blank(self) -> bool:
         while match := re.compile(r"\s+|#[^\n]*").match(self.text, self.index):
@@ -92,7 +114,8 @@ class _Parser:
         bare = stop >= len(self.text) or self.text[stop] == "\n"
         name = key.rstrip()
         if bad := re.search(r"[^\w.\-\[\]\s]", name):
-            self._fail(f"unexpected character {bad[0]!r} in the variable's name {name!r}")
+            self.index += bad.start()
+            self._fail(f"unexpected character {bad[0]!r} in a variable's name")
         if re.search(r"\s", name):
             self._fail("a variable's name cannot contain a space")
         if not name:
@@ -117,18 +140,20 @@ class _Parser:
     def _quoted(self, quote: str) -> str:
         match = re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL).match(self.text, self.index)
         if not match:
-            self._fail("the quote is not closed")
+            self._fail("the quote is not closed", f"end the value with {quote}")
         value = match[1].replace(f"\\{quote}", quote)
         if quote == '"':
-            value = self._fill(_ESCAPE.sub(_unescape, value))
+            value = self._fill(_ESCAPE.sub(_unescape, value), 1)
         self.index = match.end()
         return value
 
-    def _fill(self, value: str) -> str:
+    def _fill(self, value: str, start: int = 0) -> str:
+        """A value that begins `start` after the index, filled in."""
         try:
             return self.filler.fill(value)
         except TemplateError as problem:
-            self._fail(str(problem))
+            self.index += start + self.filler.offset
+            self._fail(str(problem), problem.hint or f"set {problem.name}, or give a default: ${{{problem.name}:-value}}")
 
 
 def _unescape(match: re.Match[str]) -> str:

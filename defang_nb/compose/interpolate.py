@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from defang_nb.compose.locate import dollar
 from defang_nb.compose.nodes import Map, Node, Path, Seq
 from defang_nb.compose.problems import Problems, did_you_mean
 from defang_nb.compose.template import CONFIG_NAME, Filler, TemplateError
@@ -24,6 +25,7 @@ class Interpolation:
         self.as_compose = as_compose
         self._path: list[str | int] = []
         self._at: Position | None = None
+        self._value = ""
         self._filler = Filler(variables.get, self._missing)
 
     def document(self, node: Node) -> None:
@@ -74,18 +76,24 @@ class Interpolation:
             path.pop()
 
     def _fill(self, value: str) -> str | None:
+        self._value = value
         try:
             return self._filler.fill(value)
         except TemplateError as problem:
             path = tuple(self._path)
             hint = problem.hint or (self._where_to_set(problem.name) if problem.name else "")
-            self.problems.error(problem.code, str(problem), self._at, path, hint=hint)
+            self.problems.error(problem.code, str(problem), self._place(), path, hint=hint)
             return None
+
+    def _place(self) -> Position | None:
+        """Where the `$` of the variable at hand stands."""
+        return self._at and dollar(self.problems.texts.get(self._at.file, ()), self._at, self._value, self._filler.offset)
 
     def _missing(self, name: str) -> str | ConfigRef:
         path = tuple(self._path)
         if self.as_compose:
-            self.problems.warn("variable-unset", f'variable "{name}" is not set; it stands for a blank string', self._at, path)
+            message = f'variable "{name}" is not set; it stands for a blank string'
+            self.problems.warn("variable-unset", message, self._place(), path, self._where_to_set(name))
             return ""
         if _is_extension(path):
             return f"${{{name}}}"
@@ -93,7 +101,8 @@ class Interpolation:
             hint = f"{self._where_to_set(name)}; write $${name} for one that the container itself fills in"
             raise TemplateError("variable-unset", f'variable "{name}" is not set', name, hint)
         if not CONFIG_NAME.fullmatch(name):
-            raise TemplateError("config-name", f'"{name}" is too long for a config name (at most 64 characters)')
+            message = f'"{name}" is too long for a config name (at most 64 characters)'
+            raise TemplateError("config-name", message, hint="give it a shorter name, or a default: ${NAME:-value}")
         return ConfigRef(name)
 
     def _where_to_set(self, name: str) -> str:

@@ -15,6 +15,7 @@ from defang_nb.compose import units
 from defang_nb.compose.nodes import Map, Node, Path, Seq, Timestamp, show
 from defang_nb.compose.problems import Problems, did_you_mean
 from defang_nb.compose.scalars import go_text
+from defang_nb.model.masking import is_secret_text
 from defang_nb.model.source import Position
 
 
@@ -26,8 +27,10 @@ class Context:
     base: str
     home: str
 
-    def refuse(self, code: str, message: str, at: Position | None, path: Path, hint: str = "") -> Node:
-        self.problems.error(code, message, at, path, hint)
+    def refuse(self, code: str, message: str, at: Position | None, path: Path, hint: str) -> Node:
+        """Note it, unless something was found wrong with that very value before."""
+        if path not in self.problems.broken:
+            self.problems.error(code, message, at, path, hint)
         return DROP
 
 
@@ -65,14 +68,22 @@ def shown(value: Node) -> str:
     return "a list"
 
 
+def said(value: str) -> str:
+    """A string's own words, for messages; not those of one that may be secret, or is long."""
+    return "another string" if len(value) > 60 or is_secret_text(value) else f'"{value}"'
+
+
 def wrong_type(kind_allows: str, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-    hint = ""
     if value is None:
         hint = "give it a value, or remove the key"
     elif "string" in kind_allows and isinstance(value, (bool, int, float, Timestamp)):
         hint = "put the value in quotes"
     elif "list" in kind_allows and not isinstance(value, (Map, Seq)):
         hint = "write it as a list: `- value` on a line of its own, or [value]"
+    elif "mapping" in kind_allows:
+        hint = "write it as a mapping: `key: value` on lines of their own, indented, or {key: value}"
+    else:
+        hint = f"write {kind_allows}"
     return ctx.refuse("wrong-type", f"{show(path)} must be {kind_allows}, but it is {shown(value)}", at, path, hint)
 
 
@@ -88,20 +99,24 @@ class Any_:  # noqa: N801 - `Any` is taken
 
 @dataclass(frozen=True)
 class Str:
-    """A string; one of `choices` if there are any; matching `pattern` somewhere if there is one."""
+    """A string; one of `choices` if there are any; matching `pattern` somewhere if there is one, such as those of `near`."""
 
     choices: tuple[str, ...] = ()
     pattern: str = ""
     allows: str = "a string"
+    near: tuple[str, ...] = ()
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, str) or type(value) is Timestamp:
             return wrong_type(self.allows, value, at, path, ctx)
         if self.choices and value not in self.choices:
-            message = f"{show(path)} must be one of {', '.join(self.choices)}"
-            return ctx.refuse("wrong-value", message, at, path, did_you_mean(value, self.choices))
+            message = f"{show(path)} must be one of {', '.join(self.choices)}, but it is {said(value)}"
+            hint = did_you_mean(value, self.choices) or f"write {self.choices[0]}, or another of them"
+            return ctx.refuse("wrong-value", message, at, path, hint)
         if self.pattern and not re.search(self.pattern, value):
-            return ctx.refuse("wrong-value", f"{show(path)} has a value that is not known here", at, path)
+            message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
+            hint = did_you_mean(value, self.near) or f"write {self.allows}"
+            return ctx.refuse("wrong-value", message, at, path, hint)
         return value
 
 
@@ -144,7 +159,8 @@ class Bool:
             )
             return _OLD_BOOLEANS[word]
         if word not in _BOOLEANS:
-            return ctx.refuse("wrong-value", f"{show(path)} must be {self.allows}", at, path)
+            message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
+            return ctx.refuse("wrong-value", message, at, path, "write true or false")
         return _BOOLEANS[word]
 
 
@@ -162,17 +178,25 @@ class Int:
             if value in self.words:
                 return self.words[value]
             if not re.fullmatch(r"[-+]?\d+", value):
-                return ctx.refuse("wrong-value", f"{show(path)} must be {self.allows}", at, path)
+                message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
+                hint = did_you_mean(value, self.words) or "write a whole number, such as 1"
+                return ctx.refuse("wrong-value", message, at, path, hint)
             value = int(value)
         if isinstance(value, float) and value == value // 1:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return wrong_type(self.allows, value, at, path, ctx)
         if self.minimum is not None and value < self.minimum:
-            return ctx.refuse("wrong-value", f"{show(path)} must be at least {self.minimum}", at, path)
+            message = f"{show(path)} must be at least {self.minimum}, but it is {value}"
+            return ctx.refuse("wrong-value", message, at, path, f"write {self._range()}")
         if self.maximum is not None and value > self.maximum:
-            return ctx.refuse("wrong-value", f"{show(path)} must be at most {self.maximum}", at, path)
+            message = f"{show(path)} must be at most {self.maximum}, but it is {value}"
+            return ctx.refuse("wrong-value", message, at, path, f"write {self._range()}")
         return value
+
+    def _range(self) -> str:
+        low = f"{self.minimum}" if self.minimum is not None else ""
+        return f"a number from {low} to {self.maximum}" if self.maximum is not None else f"{low} or more"
 
 
 @dataclass(frozen=True)
@@ -184,7 +208,8 @@ class Number:
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, str) and type(value) is not Timestamp:
             if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", value):
-                return ctx.refuse("wrong-value", f"{show(path)} must be {self.allows}", at, path)
+                message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
+                return ctx.refuse("wrong-value", message, at, path, "write a number, such as 0.5")
             return float(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return wrong_type(self.allows, value, at, path, ctx)
@@ -205,7 +230,8 @@ class Size:
             return wrong_type(self.allows, value, at, path, ctx)
         size = units.size_in_bytes(value)
         if size is None:
-            return ctx.refuse("wrong-value", f"{show(path)} must be {self.allows}", at, path, "units are b, k, m, g, t, p")
+            message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
+            return ctx.refuse("wrong-value", message, at, path, "units are b, k, m, g, t, p")
         return str(size)
 
 
@@ -215,9 +241,11 @@ class Duration:
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, str) or type(value) is Timestamp:
-            hint = f'write "{value}s" for seconds' if isinstance(value, int) and not isinstance(value, bool) else ""
+            number = isinstance(value, int) and not isinstance(value, bool)
+            hint = f'write "{value}s" for seconds' if number else "write a number with its unit, such as 10s"
             return ctx.refuse("wrong-type", f"{show(path)} must be {self.allows}, but it is {shown(value)}", at, path, hint)
         length = units.nanoseconds(value)
         if length is None:
-            return ctx.refuse("wrong-value", f"{show(path)} must be {self.allows}", at, path, "units are us, ms, s, m, h, d, w")
+            message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
+            return ctx.refuse("wrong-value", message, at, path, "units are us, ms, s, m, h, d, w")
         return units.show_duration(length)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from defang_nb.compose import finish, typed, variables
 from defang_nb.compose.assemble import Assembler, Source, set_build_context
@@ -22,7 +24,7 @@ from defang_nb.compose.discover import discover
 from defang_nb.compose.extensions import extensions
 from defang_nb.compose.likely_secrets import warn_of_secrets
 from defang_nb.compose.names import project_name
-from defang_nb.compose.nodes import Map
+from defang_nb.compose.nodes import Map, split
 from defang_nb.compose.problems import Problems
 from defang_nb.compose.selection import active, drop_unused, select
 from defang_nb.compose.service_files import ServiceFiles
@@ -38,6 +40,14 @@ class Loaded:
     project: Project
     canonical: dict[str, Any]
     diagnostics: tuple[Diagnostic, ...]
+    problems: Problems
+
+    def quoted(self, findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """`findings` about the project, of others, with the lines of its texts that they are about."""
+        return tuple(
+            each if each.excerpt else replace(each, excerpt=self.problems.excerpt(each.position, split(each.path)))
+            for each in findings
+        )
 
 
 @dataclass(frozen=True)
@@ -177,7 +187,7 @@ class _Load:
         made = typed.project(model, project, self.root, files, extended)
         for service in finish.services_of(model).values():
             finish.set_dockerfile(service)
-        return Loaded(made, canonical(model, project, escape=options.interpolate), problems.warnings())
+        return Loaded(made, canonical(model, project, escape=options.interpolate), problems.warnings(), problems)
 
 
 def _from_environment(environ: Mapping[str, str], folder: Path) -> list[Path] | None:

@@ -6,7 +6,7 @@ import posixpath
 import re
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Bool, Context, Int, Kind, Size, Str, wrong_type
+from defang_nb.compose.kinds import DROP, Bool, Context, Int, Kind, Size, Str, said, shown, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.scalars import go_text
@@ -84,7 +84,7 @@ class Volumes(Kind):
             return short(item, at)
         except ValueError as problem:
             hint = "write SOURCE:TARGET or SOURCE:TARGET:ro"
-            return ctx.refuse("wrong-volume", f"{show(path)}: {item!r}: {problem}", at, path, hint)
+            return ctx.refuse("wrong-volume", f"{show(path)}: {said(item)} is no volume: {problem}", at, path, hint)
 
 
 def _placed(mount: Map, ctx: Context) -> Map:
@@ -228,7 +228,8 @@ class ExtraHosts(Kind):
             if match:
                 made.add(f"{match[1]}={_unbracketed(match[2])}", item_at)
             else:
-                ctx.refuse("wrong-value", f"{show((*path, index))} must be host:address", item_at, (*path, index))
+                message = f"{show((*path, index))} must be host:address, but it is {shown(item)}"
+                ctx.refuse("wrong-value", message, item_at, (*path, index), "write it as myhost:10.0.0.1")
         return made
 
 

@@ -29,8 +29,7 @@ def project_name(
         if name:
             if not _VALID.fullmatch(name):
                 hint = "lower-case letters, digits, dashes and underscores, beginning with a letter or digit"
-                start = next((each.at for each in documents), None)
-                problems.error("project-name", f'{where}, "{name}", is not valid', start, ("name",), hint)
+                problems.error("project-name", f'{where}, "{name}", is not valid', None, ("name",), hint)
             return name
     for document in reversed(documents):
         written = document.get("name")

@@ -6,6 +6,7 @@ points at the line that caused it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -125,6 +126,11 @@ def show(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def split(path: str) -> Path:
+    """The keys of a path as `show` writes it (those with dots in them fall into several)."""
+    return tuple(re.findall(r"[^.\[\]]+", path))
 
 
 def plain(node: Node) -> Node:

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Context, Int, Kind, Scalar, Str, wrong_type
+from defang_nb.compose.kinds import DROP, Context, Int, Kind, Scalar, Str, said, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.shapes import Struct, fields_of
 from defang_nb.model.source import Position
@@ -61,7 +61,10 @@ class Ports(Kind):
             return False
         host = item.get("host_ip")
         if host and not _is_address(host):
-            ctx.refuse("wrong-port", f"{show(path)}: {host!r} is no IP address", item.value_at("host_ip"), path)
+            message = f"{show(path)}.host_ip must be an IP address, but it is {said(host)}"
+            ctx.refuse(
+                "wrong-port", message, item.value_at("host_ip"), (*path, "host_ip"), "write an address, such as 127.0.0.1"
+            )
             return False
         defaults = {key: value for key, value in (("mode", "ingress"), ("protocol", "tcp")) if key not in item}
         fields_of(item, at, **defaults)
@@ -73,14 +76,14 @@ def parse(text: str) -> list[dict[str, Node]]:
     head, slash, protocol = text.partition("/")
     protocol = protocol.lower() if slash else "tcp"
     if protocol not in _PROTOCOLS:
-        raise PortError(f"the protocol must be one of {', '.join(_PROTOCOLS)}")
+        raise PortError(f"the protocol must be one of {', '.join(_PROTOCOLS)}, but it is {said(protocol)}")
     *hosts, container = head.rsplit(":", 2)
     published = hosts[-1] if hosts else ""
     address = hosts[0].strip("[]") if len(hosts) == 2 else ""
     if not container:
         raise PortError("no port is given")
     if address and not _is_address(address):
-        raise PortError(f"{address!r} is no IP address")
+        raise PortError(f"{said(address)} is no IP address")
     first, last = _range(container, "container")
     common: dict[str, Node] = {"mode": "ingress", **({"host_ip": address} if address else {})}
     if not published:
@@ -100,7 +103,7 @@ def parse(text: str) -> list[dict[str, Node]]:
 def _range(text: str, what: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
     if not match:
-        raise PortError(f"{text!r} is no {what} port")
+        raise PortError(f"{said(text)} is no {what} port")
     first, last = int(match[1]), int(match[2] or match[1])
     if last > 65535 or last < first:
         raise PortError(f"{text} is out of range (0 to 65535, the smaller first)")

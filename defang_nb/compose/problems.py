@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 
 from defang_nb.compose.nodes import Path, show
 from defang_nb.errors import ComposeError
+from defang_nb.model.excerpt import excerpt, printable
+from defang_nb.model.masking import is_secret_name
 from defang_nb.model.source import Diagnostic, Position, Severity
 
-MASK = "••••••"
+_LONGEST = 2000
 
 
 class Problems:
@@ -30,9 +31,9 @@ class Problems:
         self.broken.add(path)
         self._add(Severity.ERROR, code, message, at, path, hint)
 
-    def warn(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "", secret: str = "") -> None:
-        """Note a warning; `secret` is masked in the excerpt."""
-        self._add(Severity.WARNING, code, message, at, path, hint, secret)
+    def warn(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "") -> None:
+        """Note a warning."""
+        self._add(Severity.WARNING, code, message, at, path, hint)
 
     def is_broken(self, path: Path) -> bool:
         """Whether `path`, or a part of it, was found wrong (so that what follows from it is not said again)."""
@@ -66,41 +67,52 @@ class Problems:
 
         return tuple(sorted(self.found, key=order))
 
-    def _add(
-        self, severity: Severity, code: str, message: str, at: Position | None, path: Path, hint: str, secret: str = ""
-    ) -> None:
+    def _add(self, severity: Severity, code: str, message: str, at: Position | None, path: Path, hint: str) -> None:
         key = (code, message, at)
         if key in self._seen:
             return
         self._seen.add(key)
-        excerpt = self._line(at)
-        if secret and at:
-            excerpt = _masked(excerpt, at.column - 1, secret)
         service = str(path[1]) if len(path) > 1 and path[0] == "services" else ""
         self.found.append(
             Diagnostic(
                 severity=severity,
                 code=code,
-                message=message,
-                hint=hint,
+                message=_short(printable(message)),
+                hint=_short(printable(hint)),
                 position=at,
-                path=show(path),
+                path=_short(printable(show(path))),
                 service=service,
-                excerpt=excerpt,
+                excerpt=self.excerpt(at, path),
             )
         )
 
-    def _line(self, at: Position | None) -> str:
+    def excerpt(self, at: Position | None, path: Path = ()) -> str:
+        """The line of the source there, as diagnostics quote it: without likely secrets; empty where it isn't known."""
         lines = self.texts.get(at.file, []) if at else []
-        return lines[at.line - 1] if at and 0 < at.line <= len(lines) else ""
+        if at is None or not 0 < at.line <= len(lines):
+            return ""
+        return excerpt(
+            lines[at.line - 1], at.column, secret=any(isinstance(key, str) and is_secret_name(key) for key in path[2:])
+        )
 
 
-def _masked(line: str, start: int, secret: str) -> str:
-    """`line` without `secret`; when it isn't there as it is (escapes, several lines), without all that follows the key."""
-    if secret in line:
-        return line.replace(secret, MASK)
-    key = re.match(r"""["']?[\w.-]+["']?\s*[:=]\s*""", line[start:])
-    return line[: start + (key.end() if key else 0)] + MASK
+def known_here(names: Iterable[str], what: str) -> str:
+    """A hint that lists what there is, or says that there is no `what`."""
+    listed = list(names)
+    more = f", … ({len(listed)} in all)" if len(listed) > 10 else ""
+    return f"known here: {', '.join(listed[:10])}{more}" if listed else f"there is no {what} here"
+
+
+def beside(at: Position | None, other: Position | None) -> str:
+    """` (and at FILE:LINE:COLUMN)`, when what a finding at `at` contradicts stands on another line."""
+    if other is None or (at is not None and (at.file, at.line) == (other.file, other.line)):
+        return ""
+    return f" (see {other})"
+
+
+def _short(text: str) -> str:
+    """Names in a file may be megabytes long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

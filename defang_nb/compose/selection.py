@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from defang_nb.compose.finish import section, services_of
 from defang_nb.compose.nodes import Map
-from defang_nb.compose.problems import Problems, did_you_mean
+from defang_nb.compose.problems import Problems, did_you_mean, known_here
 
 
 def active(model: Map, profiles: Collection[str], wanted: Sequence[str]) -> dict[str, Map]:
@@ -33,7 +33,8 @@ def select(services: Mapping[str, Map], wanted: Sequence[str], problems: Problem
         name = open_.pop()
         if name not in services:
             if name in wanted and not problems.is_gone("services", name):
-                problems.error("unknown-service", f'there is no service "{name}"', None, (), did_you_mean(name, services))
+                hint = did_you_mean(name, services) or known_here(services, "active service")
+                problems.error("unknown-service", f'there is no service "{name}"', None, (), hint)
             continue
         if name not in keep:
             keep.add(name)

@@ -9,6 +9,7 @@ from defang_nb.compose.finish import section
 from defang_nb.compose.nodes import Map, Path, Seq
 from defang_nb.compose.problems import Problems
 from defang_nb.compose.template import CONFIG_NAME
+from defang_nb.model.source import Position
 from defang_nb.model.value import ConfigRef
 
 
@@ -43,9 +44,13 @@ class ServiceFiles:
             if entry.get("required") is False and not variables.exists(entry["path"]):
                 continue
             raw = entry.get("format") == "raw"
-            found = variables.parse_file(entry["path"], lookup, self._missing, self.problems, at, path, self.root, raw=raw)
+            places: dict[str, Position] = {}
+            found = variables.parse_file(
+                entry["path"], lookup, self._missing, self.problems, at, path, self.root, raw=raw, places=places
+            )
             for key, value in (found or {}).items():
-                made.put(key, value, files, index)
+                made[key] = value
+                made.keys_at[key] = made.values_at[key] = places.get(key, at)
         for key, value in own.items():
             if value is not None or key not in made or self.as_compose:
                 made.put(key, value, own)

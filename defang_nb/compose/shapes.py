@@ -152,9 +152,8 @@ class KeyValues:
         made = Map(value.at)
         for index, (item, item_at) in enumerate(value.pairs()):
             if not isinstance(item, str) or type(item) is Timestamp:
-                hint = "write KEY=value" if isinstance(item, Map) else ""
                 message = f"{show((*path, index))} must be a string KEY=value, but it is {shown(item)}"
-                ctx.refuse("wrong-type", message, item_at, (*path, index), hint)
+                ctx.refuse("wrong-type", message, item_at, (*path, index), "write KEY=value")
                 continue
             key, text = split_text(item, "=")
             made.put(key, self.null if text is None else text, value, index)
@@ -174,7 +173,8 @@ class Command:
             try:
                 return Seq.of(at, words.split(value))
             except words.WordsError as problem:
-                return ctx.refuse("wrong-value", f"{show(path)} can't be cut into words: {problem}", at, path)
+                hint = "write it as a list of words, which needs no quotes of a shell: [program, argument]"
+                return ctx.refuse("wrong-value", f"{show(path)} can't be cut into words: {problem}", at, path, hint)
         if isinstance(value, Seq):
             return ListOf(Str()).read(value, at, path, ctx)
         return wrong_type(self.allows, value, at, path, ctx)

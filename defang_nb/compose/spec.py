@@ -327,7 +327,11 @@ SERVICE: Final = Struct(
         "privileged": _BOOL,
         "profiles": _STRINGS,
         "provider": Struct({"type": _STR, "options": MapOf(_Options())}, required=("type",)),
-        "pull_policy": Str(pattern=_PULL),
+        "pull_policy": Str(
+            pattern=_PULL,
+            allows="one of always, missing, never, build, daily, weekly, or every_ and a duration (every_12h)",
+            near=("always", "never", "build", "missing", "daily", "weekly", "if_not_present", "refresh"),
+        ),
         "pull_refresh_after": _STR,
         "read_only": _BOOL,
         "restart": _STR,

@@ -29,23 +29,28 @@ class TemplateError(Exception):
         self.hint = hint
 
 
-@dataclass(frozen=True)
+@dataclass
 class Filler:
-    """How variables are filled in. `missing(name)` says what stands for one that is not set: text, or a ConfigRef."""
+    """How variables are filled in. `missing(name)` says what stands for one that is not set: text, or a ConfigRef.
+
+    When that is asked, or a TemplateError is raised, `offset` is where in the template the variable's `$` stands.
+    """
 
     lookup: Callable[[str], str | None]
     missing: Callable[[str], str | ConfigRef]
+    offset: int = 0
 
     def fill(self, template: str) -> str:
         """The text with its variables put in; a `Symbolic` when some are known only later. Raises TemplateError."""
         if "$" not in template:
             return template
-        parts = _join(self._parts(template, 0))
+        parts = _join(self._parts(template, 0, 0))
         if all(isinstance(part, str) for part in parts):
             return "".join(part for part in parts if isinstance(part, str))
         return Symbolic(parts)
 
-    def _parts(self, template: str, depth: int) -> list[str | ConfigRef]:
+    def _parts(self, template: str, depth: int, start: int) -> list[str | ConfigRef]:
+        """The parts of `template`, which begins at `start` of the one that is filled in."""
         if depth > _MAX_NESTING:
             raise TemplateError("interpolation-syntax", "variables are nested too deep")
         parts: list[str | ConfigRef] = []
@@ -59,11 +64,12 @@ class Filler:
             elif template.startswith("{", after):
                 end = _closing_brace(template, after)
                 if end < 0:
+                    self.offset = start + dollar
                     raise _syntax(template[dollar:], "the `}` is missing")
-                parts += self._braced(template[after + 1 : end], template[dollar : end + 1], depth)
+                parts += self._braced(template[after + 1 : end], depth, start + dollar)
                 index = end + 1
             elif match := _NAME.match(template, after):
-                parts.append(self._plain(match[0]))
+                parts.append(self._plain(match[0], start + dollar))
                 index = match.end()
             else:
                 parts.append("$")
@@ -71,31 +77,38 @@ class Filler:
         parts.append(template[index:])
         return parts
 
-    def _plain(self, name: str) -> str | ConfigRef:
+    def _plain(self, name: str, dollar: int) -> str | ConfigRef:
         value = self.lookup(name)
-        return self.missing(name) if value is None else value
+        if value is not None:
+            return value
+        self.offset = dollar
+        return self.missing(name)
 
-    def _braced(self, inside: str, whole: str, depth: int) -> list[str | ConfigRef]:
+    def _braced(self, inside: str, depth: int, dollar: int) -> list[str | ConfigRef]:
         match = _NAME.match(inside)
         if not match:
-            raise _syntax(whole, "a variable's name has letters, digits and _, and begins with no digit")
+            self.offset = dollar
+            raise _syntax(f"${{{inside}}}", "a variable's name has letters, digits and _, and begins with no digit")
         name, rest = match[0], inside[match.end() :]
         if not rest:
-            return [self._plain(name)]
+            return [self._plain(name, dollar)]
         operator = _OPERATOR.match(rest)
         if not operator:
-            raise _syntax(whole, f'after "{name}" comes one of :- - :? ? :+ +')
+            self.offset = dollar
+            raise _syntax(f"${{{inside}}}", f'after "{name}" comes one of :- - :? ? :+ +')
         word = rest[operator.end() :]
+        at = dollar + 2 + len(inside) - len(word)
         value = self.lookup(name)
         usable = value is not None and (value != "" or not operator[0].startswith(":"))
         match operator[0][-1]:
             case "+":
-                return self._parts(word, depth + 1) if usable else [""]
+                return self._parts(word, depth + 1, at) if usable else [""]
             case "-":
-                return [value or ""] if usable else self._parts(word, depth + 1)
+                return [value or ""] if usable else self._parts(word, depth + 1, at)
         if usable:
             return [value or ""]
-        said = "".join(part if isinstance(part, str) else f"${{{part.key}}}" for part in self._parts(word, depth + 1))
+        said = "".join(part if isinstance(part, str) else f"${{{part.key}}}" for part in self._parts(word, depth + 1, at))
+        self.offset = dollar
         message = f"required variable {name} is missing a value" + (f": {said}" if said else "")
         raise TemplateError("variable-required", message, name)
 
@@ -114,8 +127,10 @@ def _closing_brace(text: str, start: int) -> int:
 
 
 def _syntax(part: str, why: str) -> TemplateError:
+    """What follows the name is not repeated, unless it is short and ends: it may be any text, a password's rest too."""
+    shown = part if re.fullmatch(r"\$\{[^}:?+-]{0,40}\}", part) else (re.match(r"\$\{\w{0,40}", part) or [""])[0] + "…"
     hint = f"{why}; a `$` that is meant as it is, is written `$$`"
-    return TemplateError("interpolation-syntax", f"invalid interpolation {part!r}", hint=hint)
+    return TemplateError("interpolation-syntax", f"invalid interpolation {shown}", hint=hint)
 
 
 def _join(parts: list[str | ConfigRef]) -> Text:

@@ -8,7 +8,8 @@ from pathlib import Path as FilePath
 
 from defang_nb.compose import dotenv
 from defang_nb.compose.nodes import Path
-from defang_nb.compose.problems import MASK, Problems
+from defang_nb.compose.problems import Problems, did_you_mean
+from defang_nb.model.masking import MASK
 from defang_nb.model.source import Position
 from defang_nb.model.value import ConfigRef
 
@@ -24,11 +25,12 @@ def read_text(file: str, problems: Problems, at: Position | None, path: Path, *,
     try:
         return FilePath(file).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        problems.error("file-missing", f"{what} is not there: {file}", at, path, hint="is the path right?")
+        problems.error("file-missing", f"{what} is not there: {file}", at, path, hint=_near(file))
     except UnicodeDecodeError:
-        problems.error("file-unreadable", f"{file} is not a text in UTF-8", at, path)
+        problems.error("file-unreadable", f"{file} is not a text in UTF-8", at, path, hint="save it as UTF-8")
     except OSError as problem:
-        problems.error("file-unreadable", f"{file} can't be read: {problem.strerror}", at, path)
+        hint = "name a file that you may read"
+        problems.error("file-unreadable", f"{file} can't be read: {problem.strerror}", at, path, hint)
     return None
 
 
@@ -90,18 +92,45 @@ def parse_file(
     root: str,
     *,
     raw: bool = False,
+    places: dict[str, Position] | None = None,
 ) -> dict[str, str] | None:
-    """The variables of one env file; None when it can't be read, which is noted (at its own line, when that is why)."""
+    """The variables of one env file; None when it can't be read, which is noted (at its own line, when that is why).
+
+    `places` is given where each of them stands.
+    """
     text = read_text(file, problems, at, path, what="the env file")
     if text is None:
         return None
+    name = display(file, root)
+    lines: dict[str, int] = {}
     try:
-        return dotenv.parse(text, lookup, missing, raw=raw)
+        found = dotenv.parse(text, lookup, missing, raw=raw, lines=lines)
     except dotenv.DotenvError as problem:
-        name = display(file, root)
-        problems.add_text(name, re.sub(r"(?m)(?<=[=:]).+$", MASK, text))  # values in env files may be secret
-        problems.error("env-file-syntax", f"{problem} in {name}", Position(name, problem.line), path, hint="write KEY=value")
-    return None
+        problems.add_text(name, hidden(text))
+        message = f"the env file {name}: {problem}"
+        problems.error("env-file-syntax", message, Position(name, problem.line, problem.column), path, problem.hint)
+        return None
+    if places is not None:
+        problems.add_text(name, hidden(text))
+        places.update((key, Position(name, line)) for key, line in lines.items())
+    return found
+
+
+def _near(file: str) -> str:
+    """What there is instead of a file that is missing."""
+    folder = FilePath(file).parent
+    try:
+        names = [each.name for each in folder.iterdir()]
+    except OSError:
+        return f"there is no folder {folder}" if not folder.exists() else "is the path right?"
+    return did_you_mean(FilePath(file).name, names) or f"is the path right? It is looked for in {folder}"
+
+
+def hidden(text: str) -> str:
+    """An env file's text without its values: any of them may be secret, and lines that are no `KEY=value` part of one."""
+    return re.sub(
+        r"(?m)^(\s*(?:export\s+)?[A-Za-z_][\w.-]{0,63}\s*[=:])?(.*)$", lambda it: (it[1] or "") + (MASK if it[2] else ""), text
+    )
 
 
 def exists(file: str) -> bool:

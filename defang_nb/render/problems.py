@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from defang_nb.model.events import Outcome, StepStatus
-from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.excerpt import quoted
+from defang_nb.model.source import Diagnostic, Severity, is_said
 from defang_nb.model.view import DeploymentView
 from defang_nb.render.markup import esc
 from defang_nb.render.words import SEVERITIES, stage_look, step_title
@@ -59,8 +60,9 @@ def _message(text: str) -> str:
 
 def diagnostic_html(diagnostic: Diagnostic) -> str:
     look = SEVERITIES[diagnostic.severity]
-    place = diagnostic.position or diagnostic.path
-    where = f' <span class="mono mute">{esc(place)}</span>' if place else ""
+    places = [str(diagnostic.position)] if diagnostic.position else []
+    places += [diagnostic.path] if diagnostic.path and not is_said(diagnostic) else []
+    where = f' <span class="mono mute">{esc(" · ".join(places))}</span>' if places else ""
     hint = f'<span class="hint">{esc(diagnostic.hint)}</span>' if diagnostic.hint else ""
     return (
         f'<div class="say {look.tone}"><b class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {look.word}:</b> '
@@ -72,7 +74,7 @@ def excerpt(diagnostic: Diagnostic) -> str:
     """The quoted source line with its number, and a caret under the column."""
     if not diagnostic.excerpt or diagnostic.position is None:
         return ""
-    line = diagnostic.position.line
-    gutter = f"{line:>4} │ "
-    caret = " " * (len(gutter) + diagnostic.position.column - 1)
-    return f'<pre tabindex="0">{gutter}{esc(diagnostic.excerpt)}\n<span aria-hidden="true" class="bad">{caret}^</span></pre>'
+    gutter = f"{diagnostic.position.line:>4} │ "
+    text, blanks = quoted(diagnostic.excerpt, diagnostic.position.column)
+    caret = " " * len(gutter) + blanks
+    return f'<pre tabindex="0">{gutter}{esc(text)}\n<span aria-hidden="true" class="bad">{caret}^</span></pre>'

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from defang_nb.errors import UsageError
+from defang_nb.model.excerpt import excerpt
 from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.scaffold.frameworks import Framework
 
@@ -63,7 +64,7 @@ def _problem(text: str, label: str, first: int, line: int, column: int, message:
         message=message,
         hint=hint,
         position=Position(label, first + line - 1, column),
-        excerpt=lines[line - 1] if line <= len(lines) else "",
+        excerpt=excerpt(lines[line - 1], column) if line <= len(lines) else "",
     )
     return UsageError(message, hint=hint, diagnostics=[found])
 

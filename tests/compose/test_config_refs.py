@@ -67,7 +67,7 @@ def test_anchored_environments_keep_their_configuration(folder) -> None:
 def test_an_unset_variable_elsewhere_is_an_error_with_a_way_out(folder) -> None:
     found = folder.refused("services:\n  a:\n    image: x:${TAG}\n    command: [echo, $HOST]\n")
     assert [(each.code, str(each.position), each.path) for each in found] == [
-        ("variable-unset", "compose.yaml:3:12", "services.a.image"),
+        ("variable-unset", "compose.yaml:3:14", "services.a.image"),
         ("variable-unset", "compose.yaml:4:21", "services.a.command[1]"),
     ]
     assert "set TAG in .env, or give a default: ${TAG:-value}" in found[0].hint
@@ -110,7 +110,7 @@ def test_conventional_env_files_the_later_over_the_earlier(folder) -> None:
 @pytest.mark.parametrize("template", ["${", "${}", "${A.B}", "${V!}", "${1}"])
 def test_wrong_templates(folder, template: str) -> None:
     (found,) = folder.refused(f"services:\n  a:\n    image: x\n    environment:\n      K: '{template}'\n")
-    assert (found.code, str(found.position)) == ("interpolation-syntax", "compose.yaml:5:10")
+    assert (found.code, str(found.position)) == ("interpolation-syntax", "compose.yaml:5:11")
     assert "$$" in found.hint
 
 

@@ -15,7 +15,7 @@ import pytest
         ('services:\n  a:\n    image: "x\n', "compose.yaml:3:12", "unexpected end of stream", '    image: "x'),
         ("a: &a [*a]\n", "compose.yaml:1:8", "contains itself", "a: &a [*a]"),
         ("services: {a: {<<: 1}}\n", "compose.yaml:1:20", "`<<` needs a mapping", "services: {a: {<<: 1}}"),
-        ("services: \x01\n", "compose.yaml:1:1", "control characters", "services: \x01"),
+        ("services: \x01\n", "compose.yaml:1:11", "control characters", "services: \x01"),
     ],
 )
 def test_syntax_errors(folder, text: str, place: str, part: str, line: str) -> None:
@@ -53,7 +53,7 @@ def test_in_list_form_values_stay_as_written(folder) -> None:
 def test_a_duplicate_key_names_both_lines(folder) -> None:
     (found,) = folder.refused("services:\n  a:\n    image: x\n    image: y\n")
     assert (found.code, str(found.position)) == ("duplicate-key", "compose.yaml:4:5")
-    assert "first on line 3" in found.message
+    assert "first at compose.yaml:3:5" in found.message
 
 
 def test_a_key_that_is_no_string_is_refused(folder) -> None:

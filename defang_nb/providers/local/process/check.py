@@ -6,11 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from defang_nb.build.image import dockerfile_of, is_remote
 from defang_nb.model.project import ManagedKind, Project, Service
-from defang_nb.model.source import Diagnostic, Position, Severity
+from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.model.value import ConfigRef
 from defang_nb.providers.local.process import embedded, workcopy
 from defang_nb.providers.local.process.images import check as images
@@ -109,19 +107,7 @@ class _Checker:
                 yield self._told("sslmode-off", f"environment.{key}", key=key)
 
     def _told(self, code: str, *places: str, **words: object) -> Diagnostic:
-        found = self.table.told(self.project, code, self.service.name, *places, **words)
-        return msgspec.structs.replace(found, excerpt=excerpt(self.project, found.position))
-
-
-def excerpt(project: Project, position: Position | None) -> str:
-    """The source line at `position`; "" where it can't be read (text that came from a notebook cell)."""
-    if position is None:
-        return ""
-    try:
-        lines = Path(project.working_dir, position.file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return lines[position.line - 1] if position.line <= len(lines) else ""
+        return self.table.told(self.project, code, self.service.name, *places, **words)
 
 
 def disk_space(folder: Path) -> Diagnostic | None:

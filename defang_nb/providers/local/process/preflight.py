@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
+from defang_nb.model.excerpt import excerpt
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Resource
-from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.providers.local.process import ports
-from defang_nb.providers.local.process.check import excerpt
 from defang_nb.providers.local.process.compile import ADDRESS
 from defang_nb.providers.local.process.engine import Engine, parse_urn
 
@@ -49,5 +50,16 @@ def _problem(project: Project, service: str, target: int, published: int, holder
         position=project.position(path),
         path=path,
         service=service,
-        excerpt=excerpt(project, project.position(path)),
+        excerpt=_line(project, project.position(path)),
     )
+
+
+def _line(project: Project, position: Position | None) -> str:
+    """The source line at `position`; "" where it can't be read (text that came from a notebook cell)."""
+    if position is None:
+        return ""
+    try:
+        lines = Path(project.working_dir, position.file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return excerpt(lines[position.line - 1], position.column) if position.line <= len(lines) else ""

@@ -15,6 +15,7 @@ import msgspec
 
 from defang_nb.build.archive import unpack
 from defang_nb.errors import BuildError
+from defang_nb.model.excerpt import excerpt
 from defang_nb.model.image import ImageSource
 from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.model.value import ConfigRef, Text
@@ -123,7 +124,8 @@ async def _carry_out(build: StageBuild, step: Step, log: _Log, number: int, tota
 
 def _located(build: StageBuild, step: Step, message: str) -> Diagnostic:
     position = Position(build.plan.file, step.line)
-    return Diagnostic(severity=Severity.ERROR, code="build-failed", message=message, position=position, excerpt=step.title)
+    text = excerpt(step.title, 1)
+    return Diagnostic(severity=Severity.ERROR, code="build-failed", message=message, position=position, excerpt=text)
 
 
 class _Log:

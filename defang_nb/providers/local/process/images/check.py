@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from defang_nb.errors import BuildError
+from defang_nb.model.excerpt import excerpt
 from defang_nb.model.project import Project, Service
 from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.providers.local.process.images.compile import compile_context, symbolic
@@ -63,7 +64,7 @@ def _missing_sources(recipe: Recipe, context: Path, file: str) -> Iterator[Diagn
                         code="copy-missing",
                         message=f"there is no {source} in the build context {context}",
                         position=Position(file, step.line) if step.line else None,
-                        excerpt=step.title,
+                        excerpt=excerpt(step.title, 1),
                     )
 
 

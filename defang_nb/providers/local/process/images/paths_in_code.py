@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from defang_nb.model.excerpt import excerpt
 from defang_nb.model.source import Diagnostic, Position, Severity
 
 _SUFFIXES = frozenset((".py", ".js", ".mjs", ".cjs", ".ts"))
@@ -32,7 +33,7 @@ def container_paths(context: Path, folders: Sequence[str], shown: Path) -> Itera
                     message=f"the code names {match[1]}, a path inside a container that is not there without one",
                     hint="use a path relative to the working directory, or an environment variable",
                     position=Position(str(shown / path.relative_to(context)), number, match.start(1) + 1),
-                    excerpt=line,
+                    excerpt=excerpt(line, match.start(1) + 1),
                 )
                 found += 1
                 if found == _MOST_FINDINGS:
