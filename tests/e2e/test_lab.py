@@ -144,3 +144,36 @@ def write_notebook(path: Path, *cells: str) -> None:
     notebook.metadata = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
     notebook.cells = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(cells)]
     nbformat.write(notebook, path)
+
+
+COMPOSE_CELL = """%%compose shop
+services:
+  web:
+    image: "redis:7"   # a comment
+"""
+
+
+def test_compose_cells_are_coloured(page: Page, lab: Lab) -> None:
+    cells = [nbformat.v4.new_code_cell(COMPOSE_CELL), nbformat.v4.new_code_cell("def f():\n    return None\n")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / "colours.ipynb")
+    open_notebook(page, lab, "colours.ipynb")
+    compose, python = cell(page, "%%compose"), cell(page, "def f")
+    key = compose.locator(".cm-line span", has_text=re.compile("^services$"))
+    comment = compose.locator(".cm-line span", has_text=re.compile("^# a comment$"))
+    expect(key).to_be_visible()
+    expect(comment).to_be_visible()
+    plain = python.locator(".cm-line").first.evaluate("each => getComputedStyle(each).color")
+    assert key.evaluate("each => getComputedStyle(each).color") != plain
+    keyword = python.locator(".cm-line span", has_text=re.compile("^def$"))
+    expect(keyword).to_have_css("font-weight", "700")
+    page.screenshot(path=ARTIFACTS / "colours.png")
+    # A cell that stops being a Compose cell is Python again, and the other way round.
+    python.locator(".cm-content").click()
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("%%compose\n")
+    expect(keyword).to_have_css("font-weight", "400")
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Delete")
+    expect(keyword).to_have_css("font-weight", "700")
