@@ -21,7 +21,6 @@ from defang_nb.provision.calls import StoppedError, unless
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 from defang_nb.provision.differences import differences, name_of
 from defang_nb.provision.journal import End
-from defang_nb.provision.lease import LeaseLostError
 from defang_nb.provision.operations import Operations, RolledBackError
 from defang_nb.provision.planner import replacing
 from defang_nb.provision.ports import Emit, ResourceType
@@ -72,8 +71,7 @@ async def apply(
                 await recover(state, types, deployment=deployment, clock=clock)
         finally:
             await state.drain()
-    if state.lost is not None and state.lost.is_set():
-        raise LeaseLostError("another deployment took this project over", hint="see the list of deployments")
+    await state.confirm()
     return run.applied()
 
 

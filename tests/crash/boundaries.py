@@ -1,7 +1,8 @@
-"""The boundaries that a deployment crosses, by name, and the death of the process at one of them.
+"""The boundaries that a deployment crosses, by name, and the death (or the sleep) of the process at one of them.
 
 `<root>/kill` holds the name of the boundary at which the next process to cross it ends itself by SIGKILL (then it is moved to
-`<root>/killed`); `<root>/crossed` lists what was crossed, a line each. Names are the same in each run, whatever the order.
+`<root>/killed`), `<root>/stop` the one at which it stops itself by SIGSTOP (`<root>/stopped` then holds its process id);
+`<root>/crossed` lists what was crossed, a line each. Names are the same in each run, whatever the order.
 """
 
 from __future__ import annotations
@@ -22,24 +23,28 @@ class Boundaries:
     """Of one deployment: the second time that a name comes is another boundary than the first."""
 
     def __init__(self, root: Path) -> None:
-        self._kill = root / "kill"
-        self._killed = root / "killed"
-        self._crossed = root / "crossed"
+        self._root = root
         self._seen: Counter[str] = Counter()
 
     def cross(self, names: Sequence[str]) -> None:
         for name in names:
             self._seen[name] += 1
         told = [name if self._seen[name] == 1 else f"{name} #{self._seen[name]}" for name in names]
-        with self._crossed.open("a") as log:
+        with (self._root / "crossed").open("a") as log:
             log.writelines(f"{name}\n" for name in told)
-        try:
-            wanted = self._kill.read_text()
-        except FileNotFoundError:
-            return
-        if wanted in told:
-            self._kill.rename(self._killed)
+        if self._wanted("kill") in told:
+            (self._root / "kill").rename(self._root / "killed")
             os.kill(os.getpid(), signal.SIGKILL)
+        if self._wanted("stop") in told:
+            (self._root / "stop").unlink()
+            (self._root / "stopped").write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _wanted(self, what: str) -> str | None:
+        try:
+            return (self._root / what).read_text()
+        except FileNotFoundError:
+            return None
 
 
 def writes(key: str, data: bytes) -> list[str]:

@@ -89,21 +89,21 @@ class Type:
         return {each.urn: {"id": each.id} if each.id in things else None for each in recorded}
 
     async def create(self, operation: Operation) -> Made:
-        await asyncio.sleep(0)
         same = [id_ for id_, thing in self.cloud.things().items() if thing["token"] == operation.token]
         id_ = same[0] if same else f"{self.name}-{uuid.uuid4().hex[:8]}"
         self.cloud.change("create", operation.resource.urn, id_, self._thing(operation))
+        await asyncio.sleep(0)  # replies come in any order
         return Made(id=id_, outputs={"id": id_})
 
     async def update(self, operation: Operation) -> Made:
         assert operation.previous is not None
-        await asyncio.sleep(0)
         self.cloud.change("update", operation.resource.urn, operation.previous.id, self._thing(operation))
+        await asyncio.sleep(0)
         return Made(id=operation.previous.id, outputs={"id": operation.previous.id})
 
     async def delete(self, recorded: Recorded) -> None:
-        await asyncio.sleep(0)
         self.cloud.change("delete", recorded.urn, recorded.id, None)
+        await asyncio.sleep(0)
 
     async def find(self, urn: str) -> Made | None:
         found = self.cloud.of(urn)
