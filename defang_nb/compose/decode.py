@@ -54,8 +54,9 @@ def decode(text: str, file: str, problems: Problems) -> list[Node]:
         problems.error("yaml-syntax", problem.message, problem.at, tuple(builder.path), problem.hint)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
-        if mark and problem.context_mark and mark.line >= len(problems.texts[file]):
-            mark = problem.context_mark  # what was never closed began there; there is nothing to see at the end
+        began = problem.context_mark
+        if mark and began and (mark.line >= len(problems.texts[file]) or "expected ':'" in (problem.problem or "")):
+            mark = began  # what was never closed, or is no key, stands there; there is nothing to see at the end
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1)
         context = f" ({problem.context})" if problem.context else ""
         hint = _syntax_hint(problem, problems, at)

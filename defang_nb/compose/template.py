@@ -52,7 +52,8 @@ class Filler:
     def _parts(self, template: str, depth: int, start: int) -> list[str | ConfigRef]:
         """The parts of `template`, which begins at `start` of the one that is filled in."""
         if depth > _MAX_NESTING:
-            raise TemplateError("interpolation-syntax", "variables are nested too deep")
+            hint = f"at most {_MAX_NESTING} may stand in each other's defaults"
+            raise TemplateError("interpolation-syntax", "variables are nested too deep", hint=hint)
         parts: list[str | ConfigRef] = []
         index = 0
         while (dollar := template.find("$", index)) >= 0:
