@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from defang_nb.cd.narrator import Narrator
+from defang_nb.cd.repair import Repair
 from defang_nb.cd.story import Story
 from defang_nb.errors import BuildError, DefangError, ProviderError, UsageError
 from defang_nb.model.events import Diagnosed, Finished, Kind, Outcome, Planned, Requested, ServiceInfo, Stage, StageChanged
@@ -103,13 +104,27 @@ class Run:
         if request.dry_run:
             return await self._go_on(await State.open(self.store, name))
         wait = request.lease_wait
-        lease = Lease(self.store, name, deployment=request.deployment, wait=wait, on_wait=self._tell_wait)
+        lease = Lease(
+            self.store, name, deployment=request.deployment, wait=wait, on_wait=self._tell_wait, repair=request.repair
+        )  # fmt: skip
         async with contextlib.AsyncExitStack() as held:
             try:
                 await unless(self._cancel, held.enter_async_context(lease))
             except StoppedError:
                 return Finished(outcome=Outcome.CANCELLED, message="cancelled before it began")
+            if request.repair:
+                return await self._repair(lease)
             return await self._go_on(await State.open(self.store, name, lease=lease))
+
+    async def _repair(self, lease: Lease) -> Finished:
+        request, types = self.request, self._provider.resource_types()
+        self.story.tell(StageChanged(stage=Stage.PLANNING))
+        repair = Repair(self.store, self._provider, request.project.name, request.deployment)
+        await repair.begin(lease, self.story.tell)
+        state = await State.open(self.store, request.project.name, lease=lease)
+        await recover(state, types, deployment=request.deployment)
+        said = await repair.finish(state)
+        return Finished(outcome=Outcome.SUCCEEDED, message=said, hint="`up` brings all to what the project says")
 
     def _tell_wait(self, holding: Holding) -> None:
         detail = f"waiting for deployment {holding.deployment} of {holding.owner}"

@@ -42,6 +42,7 @@ __all__ = [
     "ps",
     "rollback",
     "start_down",
+    "start_repair",
     "start_rollback",
     "start_up",
     "up",
@@ -247,6 +248,14 @@ def rollback(
         working_dir=working_dir,
     )  # fmt: skip
     return started.wait_accepted() if detach else started.wait()
+
+
+def start_repair(
+    project: str | None = None, *, stack: str = "local", working_dir: str | Path | None = None
+) -> Deployment:  # fmt: skip
+    """Start making a damaged record of a project readable again; what it lost is looked for where it is."""
+    workspace = _workspace(stack, working_dir)
+    return past.start_repair(workspace, _project(workspace, project, working_dir))
 
 
 def ps(project: str | None = None, *, stack: str = "local") -> list[ServiceStatus]:

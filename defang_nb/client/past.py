@@ -10,6 +10,7 @@ from defang_nb.client.deployment import Deployment
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import NotFoundError, UsageError
 from defang_nb.model.events import DeploymentSummary, Kind, Outcome
+from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest, new_id
 from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.model.view import replay
@@ -89,6 +90,19 @@ def start_rollback(
         rollback_of=summary.id,
     )
     return begin.start(workspace, again, ())
+
+
+def start_repair(workspace: Workspace, project: str) -> Deployment:
+    """See `api.start_repair`."""
+    request = DeployRequest(
+        deployment=new_id(),
+        kind=Kind.REFRESH,
+        stack=workspace.stack,
+        project=Project(name=project, services={}),
+        repair=True,
+        by=begin.person(),
+    )
+    return begin.start(workspace, request, ())
 
 
 async def _named(history: History, deployment: str, project: str | None) -> tuple[DeploymentSummary, DeployRequest]:

@@ -200,6 +200,10 @@ def _rollback(invocation: Invocation, host: Host) -> Deployment:
     return _shown(deployment, host, detach=invocation.flag("detach"))
 
 
+def _repair(invocation: Invocation, host: Host) -> Deployment:
+    return _shown(api.start_repair(**_about(invocation, host)), host)
+
+
 ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("up",): _up,
     ("preview",): _preview,
@@ -213,4 +217,5 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("attach",): _attach,
     ("cancel",): _cancel,
     ("rollback",): _rollback,
+    ("stack", "repair"): _repair,
 }

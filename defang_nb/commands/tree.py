@@ -236,6 +236,15 @@ TREE: tuple[Command, ...] = (
         ("rollback", "rollback 7f3k2", "rollback 7f3k2 --dry-run"),
     ),
     Command(
+        ("stack", "repair"),
+        "make what is recorded of a project readable again, after its store was damaged",
+        "Keeps what can be read, puts the rest aside, and looks for the resources that were asked for where they are.\n"
+        "Changes none of them: the next `up` does. Where nothing is damaged, it does nothing.",
+        (PROJECT, STACK, JSON),
+        (),
+        ("stack repair -p shop",),
+    ),
+    Command(
         ("compose", "config"),
         "check the Compose files and print what they mean",
         "",

@@ -27,7 +27,7 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     `build`: make images even where they exist. `dry_run`: end with the plan. `yes`: consent to delete what is protected.
     `wait_timeout`: seconds for the whole deployment. `lease_wait`: seconds to wait for another deployment of the project to end
     (0: give up at once). `diagnostics`: what the workspace found; they become part of the story. `rollback_of`: the earlier
-    deployment whose project and images these are.
+    deployment whose project and images these are. `repair`: make a damaged record readable again (with `Kind.REFRESH`).
     """
 
     deployment: str
@@ -43,6 +43,7 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     lease_wait: float = 0.0
     by: str = ""
     rollback_of: str = ""
+    repair: bool = False
     protocol: int = PROTOCOL
 
 

@@ -74,7 +74,12 @@ async def fence(store: ObjectStore, root: str, lease: Lease) -> None:
         mine = msgspec.structs.replace(head, epoch=lease.epoch)
         if mine == head or await swap_head(store, root, stored, mine):
             break
-    prefix = journal_prefix(root, mine.generation)
+    await seal_before(store, root, mine, lease)
+
+
+async def seal_before(store: ObjectStore, root: str, head: Head, lease: Lease) -> None:
+    """Seal every earlier epoch that may not have ended, in the head's generation."""
+    prefix = journal_prefix(root, head.generation)
     await seal(store, prefix, range(lease.holding.unsealed, lease.epoch), lease.epoch)
 
 

@@ -10,10 +10,12 @@ is how a hundred parallel operations need no hundred writes one after the other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
 
+from defang_nb.errors import StateDamagedError
 from defang_nb.model.plan import Action
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.provision.objects import GoneError, pack, unpack
@@ -117,8 +119,9 @@ async def seal(store: ObjectStore, prefix: str, epochs: Sequence[int], by_epoch:
     data = pack([Seal(by_epoch=by_epoch)])
     for epoch in epochs:
         written = await store.list(f"{prefix}{epoch:08d}-")
-        if written and sealed(await read_entries(store, written[-1])):
-            continue
+        with contextlib.suppress(StateDamagedError):  # what can't be read seals nothing
+            if written and sealed(await read_entries(store, written[-1])):
+                continue
         sequence = len(written) + 1
         while True:
             try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +18,7 @@ from types import TracebackType
 
 import msgspec
 
-from defang_nb.errors import DefangError, LeaseHeldError, ProviderError
+from defang_nb.errors import DefangError, LeaseHeldError, ProviderError, StateDamagedError
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 from defang_nb.provision.objects import pack, unpack
 from defang_nb.provision.owner import Owner, surely_dead, this_process
@@ -25,6 +26,10 @@ from defang_nb.provision.ports import ConflictError, ObjectStore, Stored
 
 _POLL = 0.5
 """Seconds between two looks at a lease that one waits for."""
+
+_EPOCH = re.compile(r"/(?:snapshots/\d+-(\d+)|journal/\d+/(\d+)-\d+)$")
+_UNSEEN = 8
+"""How many holders there may have been that wrote nothing that could be found."""
 
 
 class LeaseLostError(LeaseHeldError):
@@ -67,6 +72,8 @@ class Lease:
         async with Lease(store, project, deployment=id, wait=seconds) as lease:
             state = await State.open(store, project, lease=lease)
 
+    `repair` takes over a lease that can't be read (which else raises `StateDamagedError`).
+
     Entering raises `LeaseHeldError` (who, since when, for which deployment) when it is still held after `wait` seconds;
     `on_wait` is told once whom one waits for. While it is held a task renews it each `heartbeat` seconds; should it be lost,
     the event `lost` is set, and nothing can be written to the state any more.
@@ -84,6 +91,7 @@ class Lease:
         clock: Clock = SYSTEM_CLOCK,
         ttl: float = 30.0,
         heartbeat: float = 10.0,
+        repair: bool = False,
     ) -> None:
         self.project = project
         self.lost = asyncio.Event()
@@ -96,6 +104,7 @@ class Lease:
         self._clock = clock
         self._ttl = ttl
         self._heartbeat = heartbeat
+        self._repair = repair
         self._nonce = secrets.token_hex(8)
         self._held: tuple[Holding, str] | None = None
         self._writing = asyncio.Lock()
@@ -146,7 +155,7 @@ class Lease:
         told = False
         while True:
             found = await self._store.get(self._key)
-            held = _decode(found, self._key) if found else None
+            held = await self._read(found) if found else None
             if held is None or _free(held, self._clock):
                 if (taken := await self._take(held, found)) is not None:
                     return taken
@@ -157,6 +166,20 @@ class Lease:
                 self._on_wait(held)
             told = True
             await self._clock.sleep(_POLL)
+
+    async def _read(self, found: Stored) -> Holding:
+        """What the lease says. To repair one that can't be read: a released one, of an epoch that is higher than any before."""
+        try:
+            return _decode(found, self._key)
+        except StateDamagedError:
+            if not self._repair:
+                raise
+        names = await self._store.list(f"projects/{self.project}/state/")
+        epochs = [int(each[1] or each[2]) for name in names if (each := _EPOCH.search(name))]
+        last = max(epochs, default=0) + _UNSEEN
+        return Holding(
+            owner=self._owner, deployment="", epoch=last, since=0.0, deadline=0.0, unsealed=min(epochs, default=1), nonce=""
+        )
 
     async def _take(self, held: Holding | None, found: Stored | None) -> tuple[Holding, str] | None:
         """Write ourselves down as the next holder; None when somebody else was faster."""

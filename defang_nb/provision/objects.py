@@ -15,7 +15,7 @@ from defang_nb.errors import ProviderError, StateDamagedError
 
 T = TypeVar("T")
 
-WAY_OUT = "`stack doctor --repair` puts what can't be read aside, and asks the provider what is there"
+WAY_OUT = "`stack repair` puts what can't be read aside, and asks the provider what is there"
 
 
 class GoneError(Exception):

@@ -145,6 +145,7 @@ def test_names_and_flags_are_unique() -> None:
                 "attach",
                 "cancel",
                 "rollback",
+                "stack",
                 "compose",
                 "show",
                 "doctor",

@@ -133,7 +133,7 @@ async def test_damage_is_told_with_its_place_and_the_way_out(stack: Stack, how: 
         stack.store.objects[key] = Stored(data=DAMAGES[how](sound.data), version="x")
         with pytest.raises(StateDamagedError, match=key) as caught:
             await State.open(stack.store, "app")
-        assert "stack doctor --repair" in caught.value.hint
+        assert "stack repair" in caught.value.hint
         stack.store.objects[key] = sound
     await State.open(stack.store, "app")
 
