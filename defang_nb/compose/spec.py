@@ -83,7 +83,9 @@ class _GpuDevice(Kind):
         if isinstance(read, Map):
             if "count" in read and "device_ids" in read:
                 message = f"{show(path)} has both count and device_ids"
-                return ctx.refuse("exclusive-keys", message, read.key_at("device_ids"), (*path, "device_ids"), "keep one of them")
+                return ctx.refuse(
+                    "exclusive-keys", message, read.key_at("device_ids"), (*path, "device_ids"), "keep one of them"
+                )
             if "count" not in read and "device_ids" not in read:
                 read["count"] = -1
         return read

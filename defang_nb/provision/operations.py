@@ -219,8 +219,8 @@ class Operations:
         """A call that changes something: so many at a time, none that begins after the stop, or after others took over.
 
         Its `begin` is durable right before it, and not while it still waits for its turn: the shorter that is, the less is
-        there to settle after a crash, and the less can a holder that sleeps in between do to who took over. Raises `_CallError` when
-        it was the call that failed, `DefangError` when nothing was called since `begin` could not be written.
+        there to settle after a crash, and the less can a holder that sleeps in between do to who took over. Raises `_CallError`
+        when it was the call that failed, `DefangError` when nothing was called since `begin` could not be written.
         """
 
         async def held() -> T:
