@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from defang_nb import compose
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
+from defang_nb.compose.emit import yaml_text
 from defang_nb.model.source import format_diagnostic
 
 
@@ -37,5 +36,5 @@ def compose_config(invocation: Invocation, host: Host) -> None:
 
 def _dump(model: Any, form: str) -> str:
     if form == "json":
-        return json.dumps(model, indent=2, ensure_ascii=False)
-    return yaml.safe_dump(model, sort_keys=False, allow_unicode=True, width=1000).rstrip()
+        return msgspec.json.format(msgspec.json.encode(model), indent=2).decode()
+    return yaml_text(model).removesuffix("\n")
