@@ -9,9 +9,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import Phase, settings
 
 from defang_nb.model.stack import LOCAL
 from defang_nb.providers.local.paths import StackPaths
+
+_PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)  # which traces every line, and takes long
+settings.register_profile("test", deadline=None, derandomize=True, phases=_PHASES)
+settings.register_profile("fuzz", deadline=None, max_examples=10_000, phases=_PHASES, print_blob=True)
+settings.load_profile("test")
 
 
 @pytest.fixture

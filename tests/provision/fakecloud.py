@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from defang_nb.errors import ProviderError
 from defang_nb.model.events import Payload
@@ -18,6 +18,9 @@ from defang_nb.provision.ports import Made, OnCancel, Operation, TransientError
 from tests.provision.memory import MemoryStore
 
 PROJECT = "app"
+
+Thing = dict[str, Any]
+T = TypeVar("T")
 
 
 class Crash(BaseException):
@@ -68,13 +71,16 @@ class Cloud:
         self._count = 0
         self._throttled: dict[str, int] = {}
 
-    def types(self) -> dict[str, FakeType]:
-        return {
-            "net": FakeType(self, "net", replace_on={"zone"}, create_before_delete=True),
-            "disk": FakeType(self, "disk", replace_on={"zone"}),
-            "service": FakeType(self, "service"),
-            "image": FakeType(self, "image", on_cancel=OnCancel.ABANDON),
-        }
+    def types(self, line: Line | None = None) -> dict[str, FakeType]:
+        line = line or Line(self)
+        types = (
+            FakeType(line, "net", replace_on={"zone"}, create_before_delete=True, held=True),
+            FakeType(line, "disk", replace_on={"zone"}, named=True),
+            FakeType(line, "service"),
+            FakeType(line, "image", on_cancel=OnCancel.ABANDON),
+            FakeType(line, "legacy", replace_on={"zone"}, create_before_delete=True, idempotent=False),
+        )
+        return {type_.name: type_ for type_ in types}
 
     def of(self, urn_: str) -> list[dict[str, Any]]:
         return [thing for thing in self.things.values() if thing["urn"] == urn_]
@@ -91,6 +97,10 @@ class Cloud:
             await held.wait()
         else:
             await asyncio.sleep(0)
+        self.refuse(verb, urn_, inputs)
+
+    def refuse(self, verb: str, urn_: str, inputs: Mapping[str, Any]) -> None:
+        """Raises what the inputs ask for."""
         if self._throttled.setdefault(f"{verb} {urn_}", inputs.get("busy", 0)):
             self._throttled[f"{verb} {urn_}"] -= 1
             raise TransientError("slow down", after=1.0, refused=True)
@@ -101,79 +111,127 @@ class Cloud:
         self.boundaries.cross(f"after {verb} {urn_}")
 
 
+class Line:
+    """How somebody reaches the cloud: here at once, and never cut but at a boundary (`far.py` has a worse one)."""
+
+    lag = 0.0
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    async def change(self, verb: str, urn_: str, inputs: Mapping[str, Any], effect: Callable[[], T]) -> T:
+        await self.cloud.called(verb, urn_, inputs)
+        result = effect()
+        self.cloud.replied(verb, urn_)
+        return result
+
+    async def read(self, look: Callable[[Mapping[str, Thing]], T]) -> T:
+        return look(self.cloud.things)
+
+    async def pause(self) -> None:
+        """Before one looks again."""
+        await asyncio.sleep(0)
+
+
 class FakeType:
+    """`named`: there can't be two with one name; `held`: can't be deleted while something else mentions its id."""
+
     def __init__(
         self,
-        cloud: Cloud,
+        line: Line,
         name: str,
         *,
         replace_on: set[str] = frozenset(),  # type: ignore[assignment]
         create_before_delete: bool = False,
         on_cancel: OnCancel = OnCancel.FINISH,
+        idempotent: bool = True,
+        named: bool = False,
+        held: bool = False,
     ) -> None:
-        self.cloud = cloud
+        self.line = line
+        self.cloud = line.cloud
         self.name = name
         self.replace_on = frozenset(replace_on)
         self.create_before_delete = create_before_delete
         self.on_cancel = on_cancel
-        self.lag = 0.0
-        self.idempotent = True
+        self.lag = line.lag
+        self.idempotent = idempotent
+        self.named = named
+        self.held = held
         self.reads = 0
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Any] | None]:
         self.reads += 1
-        things = self.cloud.things
-        return {each.urn: things[each.id]["outputs"] if each.id in things else None for each in recorded}
+        return await self.line.read(
+            lambda things: {each.urn: things[each.id]["outputs"] if each.id in things else None for each in recorded}
+        )
 
     async def create(self, operation: Operation) -> Made:
         resource = operation.resource
-        await self.cloud.called("create", resource.urn, resource.inputs)
-        done = [each for each in self.cloud.things.items() if each[1]["token"] == operation.token]
-        id_ = done[0][0] if done else self.cloud.new_id()
-        self.cloud.things[id_] = {
-            "urn": resource.urn,
-            "inputs": dict(resource.inputs),
-            "outputs": self._outputs(id_, resource),
-            "token": operation.token,
-        }
-        self.cloud.replied("create", resource.urn)
+        return await self.line.change("create", resource.urn, resource.inputs, lambda: self._create(operation))
+
+    def _create(self, operation: Operation) -> Made:
+        resource, things = operation.resource, self.cloud.things
+        done = [id_ for id_, thing in things.items() if thing["made_by"] == operation.token] if self.idempotent else []
+        if self.named and not done and self.cloud.of(resource.urn):
+            raise ProviderError(f"{resource.urn} is there already")
+        id_ = done[0] if done else self.cloud.new_id()
+        if not done:
+            things[id_] = self._thing(id_, operation, operation.token)
         return Made(id=id_, outputs={"id": id_})
 
     async def update(self, operation: Operation) -> Made:
-        resource, previous = operation.resource, operation.previous
-        assert previous is not None
-        await self.cloud.called("update", resource.urn, resource.inputs)
-        if previous.id not in self.cloud.things:
-            raise ProviderError(f"{previous.id} is not there")
-        self.cloud.things[previous.id].update(
-            inputs=dict(resource.inputs), outputs=self._outputs(previous.id, resource), token=operation.token
-        )
-        self.cloud.replied("update", resource.urn)
-        return Made(id=previous.id, outputs={"id": previous.id})
+        resource = operation.resource
+        return await self.line.change("update", resource.urn, resource.inputs, lambda: self._update(operation))
+
+    def _update(self, operation: Operation) -> Made:
+        assert operation.previous is not None
+        id_, things = operation.previous.id, self.cloud.things
+        if id_ not in things:
+            raise ProviderError(f"{id_} is not there")
+        things[id_] = self._thing(id_, operation, things[id_]["made_by"])
+        return Made(id=id_, outputs={"id": id_})
+
+    def _thing(self, id_: str, operation: Operation, made_by: str) -> Thing:
+        resource = operation.resource
+        address = f"{resource.urn.rsplit('/')[-1]}.{resource.inputs.get('domain', 'local')}"
+        outputs = {"id": id_, "address": address}
+        return {
+            "urn": resource.urn,
+            "inputs": dict(resource.inputs),
+            "outputs": outputs,
+            "token": operation.token,
+            "made_by": made_by,
+        }
 
     async def delete(self, recorded: Recorded) -> None:
-        await self.cloud.called("delete", recorded.urn, recorded.inputs)
+        await self.line.change("delete", recorded.urn, recorded.inputs, lambda: self._delete(recorded))
+
+    def _delete(self, recorded: Recorded) -> None:
         for other in self.cloud.things.values():
-            if self.name == "net" and recorded.id in other["inputs"].values():
+            if self.held and recorded.id in other["inputs"].values():
                 raise ProviderError(f"{other['urn']} still uses {recorded.urn}")
         self.cloud.things.pop(recorded.id, None)
-        self.cloud.replied("delete", recorded.urn)
 
     async def find(self, urn: str) -> Made | None:
-        found = [id_ for id_, thing in self.cloud.things.items() if thing["urn"] == urn]
+        found = await self.line.read(lambda things: [id_ for id_, thing in things.items() if thing["urn"] == urn])
         return Made(id=found[-1], outputs={"id": found[-1]}) if found else None
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Any]:
         urn_ = operation.resource.urn
         if (held := self.cloud.hold("ready", urn_)) is not None:
             await held.wait()
-        if self.cloud.things[made.id]["inputs"].get("fail") == "ready":
+        while True:
+            thing = await self.line.read(lambda things: things.get(made.id))
+            if thing is not None and thing["token"] == operation.token:
+                break
+            if self.cloud.things.get(made.id, {}).get("token") != operation.token:
+                raise ProviderError(f"{made.id} is gone, or was changed by somebody else")
+            await self.line.pause()
+        if thing["inputs"].get("fail") == "ready":
             raise ProviderError("never became healthy", hint="look at its log")
-        outputs: Mapping[str, Any] = self.cloud.things[made.id]["outputs"]
+        outputs: Mapping[str, Any] = thing["outputs"]
         return outputs
-
-    def _outputs(self, id_: str, resource: Resource) -> dict[str, Any]:
-        return {"id": id_, "address": f"{resource.urn.rsplit('/')[-1]}.{resource.inputs.get('domain', 'local')}"}
 
 
 def a(type_: str, name: str, *, protect: bool = False, needs: Mapping[str, Need] | None = None, **inputs: Any) -> Resource:

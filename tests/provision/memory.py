@@ -25,13 +25,17 @@ class MemoryStore:
 
     async def put(self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         self.before("put", key)
+        version = self.write(key, data, if_match, if_absent)
+        self.after("put", key)
+        return version
+
+    def write(self, key: str, data: bytes, if_match: str | None, if_absent: bool) -> str:
         known = self.objects.get(key)
         if (if_absent and known) or (if_match is not None and (known is None or known.version != if_match)):
             raise ConflictError(key)
         self._version += 1
         self.objects[key] = Stored(data=data, version=str(self._version))
         self.writes.append(key)
-        self.after("put", key)
         return str(self._version)
 
     async def list(self, prefix: str) -> list[str]:
@@ -39,12 +43,15 @@ class MemoryStore:
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         self.before("delete", key)
+        self.remove(key, if_match)
+        self.after("delete", key)
+
+    def remove(self, key: str, if_match: str | None) -> None:
         known = self.objects.get(key)
         if if_match is not None and (known is None or known.version != if_match):
             raise ConflictError(key)
         self.objects.pop(key, None)
         self.writes.append(key)
-        self.after("delete", key)
 
     async def upload(self, key: str, path: Path) -> None:
         await self.put(key, await asyncio.to_thread(path.read_bytes))

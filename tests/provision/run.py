@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from defang_nb.model.plan import Plan
 from defang_nb.model.resource import Recorded, Resource
-from defang_nb.provision.executor import Applied, apply, observe, recover
+from defang_nb.provision.executor import Applied, apply, observe, recover, refresh
 from defang_nb.provision.lease import Lease
 from defang_nb.provision.owner import Owner
 from defang_nb.provision.planner import plan
+from defang_nb.provision.ports import Emit, ObjectStore, ResourceType
 from defang_nb.provision.state import State
 from tests.provision.fakecloud import PROJECT, Boundaries, Clock, Cloud, Crash, Story
 from tests.provision.memory import MemoryStore
@@ -23,6 +25,43 @@ class Forever(Clock):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.Event().wait()
+
+
+async def deploy(
+    store: ObjectStore,
+    lease: Lease,
+    types: Mapping[str, ResourceType],
+    desired: Sequence[Resource],
+    emit: Emit,
+    *,
+    cancel: asyncio.Event,
+    clock: Clock,
+    force: Collection[str] = (),
+) -> tuple[Plan, Applied]:
+    """Everything from taking the lease to releasing it."""
+    async with lease:
+        id_ = lease.holding.deployment
+        state = await State.open(store, PROJECT, lease=lease)
+        await recover(state, types, deployment=id_, clock=clock)
+        observed = await observe(state.recorded, types, clock=clock)
+        await refresh(state, observed, deployment=id_, clock=clock)
+        it = plan(desired, state.recorded, types, observed, force=force, state_version=state.version)
+        return it, await apply(it, desired, state, types, emit, deployment=id_, cancel=cancel, clock=clock)
+
+
+def shape(records: Mapping[str, Recorded], cloud: Cloud) -> dict[str, Any]:
+    """What is recorded, without the ids that the cloud happened to give and the deployment's own number."""
+    names = {id_: thing["urn"] for id_, thing in cloud.things.items()}
+
+    def named(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: named(each) for key, each in value.items()}
+        return names.get(value, value) if isinstance(value, str) else value
+
+    return {
+        urn: (each.type, names.get(each.id), named(dict(each.inputs)), named(dict(each.outputs)), each.ready, each.dependencies)
+        for urn, each in records.items()
+    }
 
 
 class World:
@@ -43,15 +82,13 @@ class World:
         self.deployments += 1
         self.beats.time += 60.0  # a lease that a dead deployment left is over
         self.story = Story()
-        id_ = f"d{self.deployments}"
+        lease = Lease(self.store, PROJECT, deployment=f"d{self.deployments}", owner=OWNER, clock=self.beats)
+        cancel = cancel or asyncio.Event()
         types = self.cloud.types()
-        async with Lease(self.store, PROJECT, deployment=id_, owner=OWNER, clock=self.beats) as lease:
-            state = await State.open(self.store, PROJECT, lease=lease)
-            await recover(state, types, deployment=id_, clock=self.clock)
-            observed = await observe(state.recorded, types, clock=self.clock)
-            self.plan = plan(desired, state.recorded, types, observed, force=force, state_version=state.version)
-            cancel = cancel or asyncio.Event()
-            return await apply(self.plan, desired, state, types, self.story, deployment=id_, cancel=cancel, clock=self.clock)
+        self.plan, applied = await deploy(
+            self.store, lease, types, desired, self.story, force=force, cancel=cancel, clock=self.clock
+        )
+        return applied
 
     async def die(self, desired: Sequence[Resource], at: int) -> bool:
         """Deploy, and die at boundary `at`; whether there was one."""

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from defang_nb.model.events import Outcome
-from defang_nb.model.resource import Need, Recorded, Resource
+from defang_nb.model.resource import Need, Resource
 from defang_nb.model.value import config, join, ref
 from tests.provision.fakecloud import a
-from tests.provision.run import World
+from tests.provision.run import World, shape
 
 
 def first() -> list[Resource]:
@@ -39,26 +39,11 @@ def second() -> list[Resource]:
 JOURNEYS: dict[str, list[Sequence[Resource]]] = {"up": [first()], "change": [first(), second()], "down": [first(), []]}
 
 
-def _shape(records: dict[str, Recorded], world: World) -> dict[str, Any]:
-    """What is recorded, without the ids that the cloud happened to give and the deployment's own number."""
-    names = {id_: thing["urn"] for id_, thing in world.cloud.things.items()}
-
-    def named(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: named(each) for key, each in value.items()}
-        return names.get(value, value) if isinstance(value, str) else value
-
-    return {
-        urn: (each.type, names.get(each.id), named(dict(each.inputs)), named(dict(each.outputs)), each.ready, each.dependencies)
-        for urn, each in records.items()
-    }
-
-
 async def _assert_clean(world: World, desired: Sequence[Resource], wanted: dict[str, Any]) -> None:
     records = await world.recorded()
     assert sorted(thing["urn"] for thing in world.cloud.things.values()) == sorted(each.urn for each in desired)
     assert {each.id for each in records.values()} == set(world.cloud.things)
-    assert _shape(records, world) == wanted
+    assert shape(records, world.cloud) == wanted
     assert {urn: each.inputs for urn, each in records.items()} == {
         thing["urn"]: thing["inputs"] for thing in world.cloud.things.values()
     }
@@ -75,7 +60,7 @@ async def test_killed_once_anywhere(journey: str) -> None:
     clean = World()
     for desired in JOURNEYS[journey]:
         assert (await clean.deploy(desired)).outcome is Outcome.SUCCEEDED
-    wanted = _shape(await clean.recorded(), clean)
+    wanted = shape(await clean.recorded(), clean.cloud)
     await _assert_clean(clean, last, wanted)
 
     at, died = 0, True
@@ -96,7 +81,7 @@ async def test_killed_again_and_again() -> None:
     clean = World()
     for desired in JOURNEYS["change"]:
         await clean.deploy(desired)
-    wanted = _shape(await clean.recorded(), clean)
+    wanted = shape(await clean.recorded(), clean.cloud)
     for stride in range(2, 30):
         world = World()
         await world.deploy(first())
@@ -126,5 +111,5 @@ async def test_a_change_of_mind_after_a_crash_in_a_change_goes_all_the_way_back(
         await world.deploy(first())
         died = await world.die(second(), at)
         assert (await world.deploy(first())).outcome is Outcome.SUCCEEDED
-        await _assert_clean(world, first(), _shape(await world.recorded(), world))
+        await _assert_clean(world, first(), shape(await world.recorded(), world.cloud))
         at += 1
