@@ -82,6 +82,8 @@ def wrong_type(kind_allows: str, value: Node, at: Position | None, path: Path, c
         hint = "write it as a list: `- value` on a line of its own, or [value]"
     elif "mapping" in kind_allows:
         hint = "write it as a mapping: `key: value` on lines of their own, indented, or {key: value}"
+    elif "string" in kind_allows:
+        hint = "write one value, in quotes where it has signs of YAML in it"
     else:
         hint = f"write {kind_allows}"
     return ctx.refuse("wrong-type", f"{show(path)} must be {kind_allows}, but it is {shown(value)}", at, path, hint)

@@ -130,6 +130,8 @@ class _Load:
             del every[name]
         # Compose itself knows no extensions: with `as_compose` none is refused, or warned of.
         extended = extensions(model, Problems() if options.as_compose else problems)
+        if not options.as_compose:
+            warn_of_secrets(model, problems)
         problems.raise_errors()
         return self._loaded(model, project, sources, extended)
 
@@ -179,8 +181,6 @@ class _Load:
         self, model: Map, project: str, sources: Sequence[Source | Path], extended: Mapping[str, Mapping[str, Any]]
     ) -> Loaded:
         options, problems = self.options, self.problems
-        if not options.as_compose:
-            warn_of_secrets(model, problems)
         if not options.all_resources:
             drop_unused(model)
         files = tuple(each.name if isinstance(each, Source) else str(each.absolute()) for each in sources)

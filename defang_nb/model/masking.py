@@ -72,15 +72,13 @@ def masked(line: str, *, caret: int = 0, secret: bool = False) -> str:
 def _spans(line: str, secret: bool) -> list[tuple[int, int]]:
     found = [match.span("value") for match in _URL.finditer(line)]
     found += [match.span() for match in _LOOKS.finditer(line)]
-    index = 0
+    index, named = 0, False
     while match := _KEY_VALUE.search(line, index):
-        name = match["name"] or match["flag"]
-        index = match.start("value") if not is_secret_name(name) else match.end("value")
-        if is_secret_name(name):
+        index = match.end("key")
+        if is_secret_name(match["name"] or match["flag"]):
             found.append(_value(line, *match.span("value")))
-            index = max(found[-1][1], match.start("value"))
-        index = max(index, match.end("key"))
-    if secret and not any(is_secret_name(match["name"] or "") for match in _KEY_VALUE.finditer(line)):
+            index, named = max(found[-1][1], index), True
+    if secret and not named:
         key = re.match(r"""\s*(?:- )?(?:["']?[\w.-]+["']?\s*[:=]\s*)?""", line)
         found.append((key.end() if key else 0, len(line)))
     return sorted(each for start, end in found for each in _literals(line, start, end))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from defang_nb.errors import ComposeError
 from defang_nb.model.source import format_diagnostic
 
 WRONG = """\
@@ -128,3 +129,51 @@ def test_a_long_chain_of_dependencies_is_no_problem(folder) -> None:
 def test_a_service_named_on_the_command_line_has_to_exist(folder) -> None:
     (found,) = folder.refused("services: {web: {image: x}}", services=["wbe"])
     assert (found.code, found.hint) == ("unknown-service", 'did you mean "web"?')
+
+
+def test_one_load_tells_of_the_problems_of_every_file(folder) -> None:
+    folder.write("more.yaml", "services:\n  job: {image: x, comand: [a]}\n")
+    folder.write("base.yaml", "services:\n  base:\n    image: x\n    tty: maybe\n  other: {wrong: 1}\n")
+    folder.write("web.env", "A=1\nB C=2\n")
+    text = (
+        "include: [more.yaml]\nservices:\n  web:\n    extends: {file: base.yaml, service: base}\n"
+        "    env_file: web.env\n    immage: x\n    hostname: ${NOT_SET}\n    x-defang-redis: [1]\n"
+        "    environment: {PASSWORD: hunter2}\n"
+    )
+    with pytest.raises(ComposeError) as caught:
+        folder.load(text, "services: {web: {user: 7}}\n")
+    assert [(str(each.position), each.code) for each in caught.value.diagnostics] == [
+        ("compose.yaml:6:5", "unknown-key"),
+        ("compose.yaml:7:15", "variable-unset"),
+        ("compose.yaml:8:21", "wrong-type"),
+        ("compose.yaml:9:19", "likely-secret"),
+        ("over1.yaml:1:24", "wrong-type"),
+        ("base.yaml:4:10", "wrong-value"),
+        ("more.yaml:2:19", "unknown-key"),
+        ("web.env:2:1", "env-file-syntax"),
+    ]
+
+
+def test_both_places_of_a_contradiction_between_files_are_told(folder) -> None:
+    (found,) = folder.refused("services:\n  a:\n    image: x\n    scale: 2\n", "services: {a: {deploy: {replicas: 3}}}")
+    assert str(found.position) == "compose.yaml:4:5"
+    assert "over1.yaml:1:25" in found.message
+    folder.write("in.yaml", "services:\n  a: {image: y}\n")
+    (found,) = folder.refused("include: [in.yaml]\nservices: {a: {image: x}}\n")
+    assert "in.yaml:2:3" in found.message
+    (found,) = folder.refused("services: {a: {image: x}}\nconfigs: {c: {file: a}}\n", "configs:\n  c:\n    content: b\n")
+    assert (str(found.position), "compose.yaml:2:15" in found.message) == ("over1.yaml:3:5", True)
+
+
+def test_each_step_of_a_circle_is_told(folder) -> None:
+    (found,) = folder.refused("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, links: [a]}\n")
+    assert "a needs b (compose.yaml:2:30)" in found.hint
+    assert "b needs a (compose.yaml:3:25)" in found.hint
+    found, *_ = folder.refused("services:\n  a: {extends: b}\n  b: {extends: a}\n")
+    assert "a extends b (compose.yaml:2:16)" in found.hint
+    assert "b extends a (compose.yaml:3:16)" in found.hint
+    folder.write("one.yaml", "include: [two.yaml]\n")
+    folder.write("two.yaml", "include: [one.yaml]\n")
+    (found,) = folder.refused("include: [one.yaml]\nservices: {a: {image: x}}\n")
+    assert str(found.position) == "two.yaml:1:11"
+    assert "compose.yaml:1:11, one.yaml:1:11, two.yaml:1:11" in found.hint

@@ -50,6 +50,7 @@ def test_what_stands_before_the_caret_keeps_its_place() -> None:
 
 def test_a_line_of_a_secret_that_has_several() -> None:
     assert masked("      MIIEvQIBADANBg", secret=True) == "      ••••••"
+    assert masked("a: {PASSWORD: x1234, B: [1]}", secret=True) == "a: {PASSWORD: ••••••, B: [1]}"
     assert masked("      a$${X}b", secret=True) == "      ••••••$$••••••"
 
 
