@@ -15,18 +15,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import bench_compose
 import psutil
 from leftovers import processes_of, wait_until_gone
+from table import MIB, ROUNDS, best, heading, row, tell
 
 ROOT = Path(__file__).parents[1]
 APPS = ROOT / "notebooks" / "apps"
 HEAVY = ("grpc", "boto3", "docker", "ipywidgets", "IPython", "cryptography", "msgspec")
-ROUNDS = 3
-MIB = 2**20
 
 LOAD_EXTENSION = """
 import time
@@ -84,8 +84,9 @@ print(psutil.Process().memory_info().rss - before)
 
 
 def main() -> int:
-    say(f"{'what':58} {'measured':>12}  {'to stay under':>13}  {'ratio':>5}")
+    heading()
     imports()
+    bench_compose.main()
     with home() as folder:
         row("cd, from launch to its first answer", best(lambda: float(python(FIRST_ANSWER, folder))), 1, "s")
     with home() as folder:
@@ -208,25 +209,6 @@ def cd_memory(folder: Path) -> int:
         except psutil.Error:
             continue
     return 0
-
-
-def best(measure: Callable[[], float], rounds: int = ROUNDS) -> float:
-    return min(measure() for _ in range(rounds))
-
-
-def row(what: str, measured: float, bar: float | None, unit: str) -> None:
-    """A figure, what it is to stay under, and the one as a part of the other."""
-    text = f"{measured:.2f} {unit}" if unit == "s" else f"{measured:.0f} {unit}"
-    tell(what, text, *([f"{bar:g} {unit}", f"{measured / bar:.2f}"] if bar else []))
-
-
-def tell(what: str, measured: str, bar: str = "", ratio: str = "") -> None:
-    say(f"{what:58} {measured:>12}  {bar:>13}  {ratio:>5}".rstrip())
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
