@@ -8,14 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from defang_nb.commands.follow import told
 from defang_nb.commands.host import Source, goes_on
 from defang_nb.commands.tree import Face
 from defang_nb.errors import UsageError
-from defang_nb.render.progress import progress_line
-from defang_nb.render.words import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,6 +57,8 @@ class TerminalHost:
 
     def table(self, table: Table, records: Sequence[object]) -> None:
         if self._json:
+            import msgspec
+
             for record in records:
                 self.text(msgspec.json.encode(record).decode())
         else:
@@ -111,6 +108,8 @@ class TerminalHost:
         return (told or sys.stdout.isatty()) and self.out.is_terminal
 
     def _tell(self, deployment: Deployment, *, detach: bool) -> None:
+        from defang_nb.commands.follow import told
+        from defang_nb.render.progress import progress_line
         from defang_nb.wire import event_to_json
 
         for view, event in told(deployment, detach=detach):
@@ -120,7 +119,10 @@ class TerminalHost:
                 sys.stdout.flush()
 
     def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
+        import msgspec
         from rich.markup import escape
+
+        from defang_nb.render.words import clean
 
         colours: dict[str, str] = {}
         try:
