@@ -23,6 +23,7 @@ from defang_nb.providers.base import Provider
 from defang_nb.provision.calls import StoppedError, unless
 from defang_nb.provision.executor import Applied, apply, observe, recover, refresh
 from defang_nb.provision.lease import Holding, Lease
+from defang_nb.provision.owner import this_process
 from defang_nb.provision.planner import plan as make_plan
 from defang_nb.provision.ports import ObjectStore
 from defang_nb.provision.state import State
@@ -35,11 +36,15 @@ AGAIN = "run `up` again: it continues from where this one stopped"
 class Run:
     """`cancel` ends it in good order, as does the end of cd itself (`end`)."""
 
-    def __init__(self, request: DeployRequest, provider: Provider, store: ObjectStore, story: Story) -> None:
+    def __init__(
+        self, request: DeployRequest, provider: Provider, store: ObjectStore, story: Story, running: Collection[str] = ()
+    ) -> None:
+        """`running` are the ids of all deployments that this process runs, now and later."""
         self.request = request
         self.story = story
         self._provider = provider
         self.store = store
+        self._running = running
         self._cancel = asyncio.Event()
         self._reason = ""
 
@@ -105,8 +110,14 @@ class Run:
             return await self._go_on(await State.open(self.store, name))
         wait = request.lease_wait
         lease = Lease(
-            self.store, name, deployment=request.deployment, wait=wait, on_wait=self._tell_wait, repair=request.repair
-        )  # fmt: skip
+            self.store,
+            name,
+            deployment=request.deployment,
+            wait=wait,
+            on_wait=self._tell_wait,
+            repair=request.repair,
+            over=self._over,
+        )
         async with contextlib.AsyncExitStack() as held:
             try:
                 await unless(self._cancel, held.enter_async_context(lease))
@@ -125,6 +136,10 @@ class Run:
         await recover(state, types, deployment=request.deployment)
         said = await repair.finish(state)
         return Finished(outcome=Outcome.SUCCEEDED, message=said, hint="`up` brings all to what the project says")
+
+    def _over(self, holding: Holding) -> bool:
+        """Whether one of our own deployments holds the lease still, though it has ended: it could not write that down."""
+        return holding.owner == this_process() and holding.deployment not in self._running
 
     def _tell_wait(self, holding: Holding) -> None:
         detail = f"waiting for deployment {holding.deployment} of {holding.owner}"

@@ -22,8 +22,12 @@ from defang_nb.wire.generated import cd_pb2_grpc
 
 _log = logging.getLogger(__name__)
 
+UNKEPT = 8
+"""So many ended stories that the store did not take are held in memory."""
+
 if TYPE_CHECKING:
     from defang_nb.cd.run import Run
+    from defang_nb.cd.story import Story
     from defang_nb.providers.history import History
 
     _Context = grpc.aio.ServicerContext[Any, Any]
@@ -36,6 +40,7 @@ class Service(cd_pb2_grpc.CdServicer):
         self._stack = stack
         self._started = time.time()
         self._runs: dict[str, Run] = {}
+        self._unkept: dict[str, Story] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._calls = 0
         self._active = time.monotonic()
@@ -88,11 +93,12 @@ class Service(cd_pb2_grpc.CdServicer):
 
     async def Watch(self, request: pb.WatchRequest, context: _Context) -> AsyncIterator[pb.WatchResponse]:  # noqa: N802
         run = self._runs.get(request.deployment)
-        if run is None:
+        story = run.story if run else self._unkept.get(request.deployment)
+        if story is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"this cd does not run {request.deployment}")
             return
         with self._call():
-            async for event in run.story.follow(request.from_sequence):
+            async for event in story.follow(request.from_sequence):
                 yield pb.WatchResponse(event=event_to_wire(event))
 
     async def Cancel(self, request: pb.CancelRequest, context: _Context) -> pb.CancelResponse:  # noqa: N802
@@ -123,7 +129,7 @@ class Service(cd_pb2_grpc.CdServicer):
         if request.deployment in self._runs:
             return
         summary = await history.begin(request, time.time())
-        run = Run(request, provider, store, Story(history, summary, events=[]))
+        run = Run(request, provider, store, Story(history, summary, events=[]), self._runs)
         self._runs[request.deployment] = run
         task = asyncio.create_task(self._go(run), name=request.deployment)
         self._tasks.add(task)
@@ -137,11 +143,23 @@ class Service(cd_pb2_grpc.CdServicer):
             await run.go()
         finally:
             self._active = time.monotonic()
+            if not run.story.kept:
+                self._unkept[run.request.deployment] = run.story
             del self._runs[run.request.deployment]
+        await self._keep_again()
         try:
             await tidy(run.store, run.request.project.name, time.time())
         except DefangError as error:
             _log.warning("could not delete what is too old: %s", error)
+
+    async def _keep_again(self) -> None:
+        """Stories that the store did not take (a full disk) are tried again with each deployment, and shown meanwhile."""
+        for id_, story in list(self._unkept.items()):
+            await story.keep_again()
+            if story.kept:
+                del self._unkept[id_]
+        while len(self._unkept) > UNKEPT:
+            del self._unkept[next(iter(self._unkept))]
 
     async def _close_abandoned(self, history: History) -> None:
         """There is one cd for a stack, and it is this one: what an earlier one began and did not end is over."""

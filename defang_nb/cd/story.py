@@ -41,6 +41,8 @@ class Story:
         self._hurry = asyncio.Event()
         self._more = asyncio.Condition()
         self._over = False
+        self._missed: int | None = None
+        self._noted = False
         self._keeper: asyncio.Task[None] | None = None
 
     def tell(self, payload: Payload) -> None:
@@ -63,13 +65,30 @@ class Story:
         self._hurry.set()
         if self._keeper is not None:
             await self._keeper
-        last = self._pending[-1]
         await self._store()
+        await self._note_end(self._pending[-1])
+        await self._show()
+
+    @property
+    def kept(self) -> bool:
+        """Whether all of it is in the store."""
+        return self._missed is None and self._noted
+
+    async def keep_again(self) -> None:
+        """After its end: store what the store did not take before, as far as it is still in memory."""
+        if self._missed is not None:
+            missed = [event for event in self._shown if event.sequence >= (self._missed or 0)]
+            if await self._append(missed):
+                self._missed = None
+        if self._missed is None and not self._noted:
+            await self._note_end(self._shown[-1])
+
+    async def _note_end(self, last: Event) -> None:
         try:
             await self._history.end(self.summary, last)
+            self._noted = True
         except Exception:  # noqa: BLE001  # edge: the end must reach the watchers even when the store broke
             _log.exception("could not note the end of %s", self.summary.id)
-        await self._show()
 
     async def follow(self, from_sequence: int) -> AsyncIterator[Event]:
         """The events from a sequence number on, those to come too; ends after `Finished`."""
@@ -143,11 +162,17 @@ class Story:
 
     async def _store(self) -> None:
         batch = self._pending[:]
+        if not await self._append(batch) and self._missed is None:
+            self._missed = batch[0].sequence
+        self._stored = len(batch)
+
+    async def _append(self, batch: list[Event]) -> bool:
         try:
             await self._history.append(self.summary.project, self.summary.id, batch)
         except Exception:  # noqa: BLE001  # edge: a full disk must not keep people from seeing why it failed
             _log.exception("could not store %d events of %s", len(batch), self.summary.id)
-        self._stored = len(batch)
+            return False
+        return True
 
     async def _show(self) -> None:
         async with self._more:

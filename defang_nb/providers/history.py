@@ -85,11 +85,13 @@ class History:
         keys = await self._store.list(f"{_folder(project, deployment)}/events/")
         first = [int(key.rpartition("/")[2].removesuffix(".jsonl")) for key in keys]
         skip = max((at for at, number in enumerate(first) if number <= from_sequence), default=0)
+        wanted = from_sequence
         for key in keys[skip:]:
             batch = await self._store.get(key)
             for line in batch.data.splitlines() if batch else ():
                 event = event_from_json(line)
-                if event.sequence >= from_sequence:
+                if event.sequence >= wanted:  # a batch that was stored late may hold what the next ones hold too
+                    wanted = event.sequence + 1
                     yield event
 
     async def ids(self, project: str | None = None) -> list[str]:

@@ -72,7 +72,8 @@ class Lease:
         async with Lease(store, project, deployment=id, wait=seconds) as lease:
             state = await State.open(store, project, lease=lease)
 
-    `repair` takes over a lease that can't be read (which else raises `StateDamagedError`).
+    `repair` takes over a lease that can't be read (which else raises `StateDamagedError`). `over` may know of a holder that it
+    is over, though it could not release its lease (a full disk, say).
 
     Entering raises `LeaseHeldError` (who, since when, for which deployment) when it is still held after `wait` seconds;
     `on_wait` is told once whom one waits for. While it is held a task renews it each `heartbeat` seconds; should it be lost,
@@ -92,6 +93,7 @@ class Lease:
         ttl: float = 30.0,
         heartbeat: float = 10.0,
         repair: bool = False,
+        over: Callable[[Holding], bool] | None = None,
     ) -> None:
         self.project = project
         self.lost = asyncio.Event()
@@ -105,6 +107,7 @@ class Lease:
         self._ttl = ttl
         self._heartbeat = heartbeat
         self._repair = repair
+        self._over = over
         self._nonce = secrets.token_hex(8)
         self._held: tuple[Holding, str] | None = None
         self._writing = asyncio.Lock()
@@ -156,7 +159,7 @@ class Lease:
         while True:
             found = await self._store.get(self._key)
             held = await self._read(found) if found else None
-            if held is None or _free(held, self._clock):
+            if held is None or _free(held, self._clock) or (self._over and self._over(held)):
                 if (taken := await self._take(held, found)) is not None:
                     return taken
                 continue

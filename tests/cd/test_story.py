@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from defang_nb.cd.story import REMEMBERED, Story, close_abandoned
-from defang_nb.errors import NotFoundError
+from defang_nb.errors import NotFoundError, ProviderError
 from defang_nb.model.events import Event, Finished, Kind, LogLine, Outcome, Stage, StageChanged
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest
 from defang_nb.model.stack import Stack
 from defang_nb.providers.history import History
 from defang_nb.providers.local.store import FileStore
+from tests.provision.memory import MemoryStore
 
 
 def request(deployment: str = "d1", project: str = "shop") -> DeployRequest:
@@ -68,6 +69,37 @@ async def test_a_long_story_is_read_from_the_store_and_not_held_in_memory(histor
     assert isinstance(events[-1].payload, Finished)
     assert [event async for event in slow] == events[1:]
     assert await told(story, len(events)) == events[-1:]
+
+
+async def test_what_the_store_did_not_take_is_shown_all_the_same_and_stored_later() -> None:
+    store = MemoryStore()
+    history = History(store)
+    story = await begin(history)
+    full = False
+
+    def before(verb: str, key: str) -> None:
+        if full:
+            raise ProviderError("No space left on device")
+
+    store.before = before
+    for number in range(4):
+        full = number == 1
+        story.tell(LogLine(service="web", line=str(number)))
+        story.tell(StageChanged(stage=Stage.PLANNING))
+        await asyncio.sleep(0.01)
+    full = True
+    await story.finish(Finished(outcome=Outcome.FAILED, message="full"))
+    events = await told(story)
+    assert [event.sequence for event in events] == list(range(1, 10))
+    assert not story.kept
+    await story.keep_again()
+    assert not story.kept
+    full = False
+    await story.keep_again()
+    assert story.kept
+    assert await history.events("shop", "d1") == events
+    assert (await history.find("d1")).message == "full"
+    assert await history.unfinished() == []
 
 
 async def test_what_is_shown_is_stored_already(history: History) -> None:
