@@ -6,8 +6,8 @@ import pytest
 
 from defang_nb.errors import DefangError, ProviderError
 from defang_nb.model.events import Outcome
-from tests.provision.run import World
-from tests.provision.test_crash import JOURNEYS, _assert_clean, _shape
+from tests.provision.run import World, shape
+from tests.provision.test_crash import JOURNEYS, _assert_clean
 
 
 @pytest.mark.parametrize("journey", ["up", "change", "down"])
@@ -16,7 +16,7 @@ async def test_a_store_that_is_full_from_any_write_on(journey: str) -> None:
     clean = World()
     for desired in JOURNEYS[journey]:
         await clean.deploy(desired)
-    wanted = _shape(await clean.recorded(), clean)
+    wanted = shape(await clean.recorded(), clean.cloud)
     at, full = 0, True
     while full:
         world = World()
