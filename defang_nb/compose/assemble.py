@@ -138,7 +138,8 @@ class Assembler:
             steps = [self._extending[each] for each in circle if each in self._extending]
             hint = f"one of them has to do without: {', '.join(steps)}"
             self.problems.error("extends-cycle", f"services extend each other in a circle: {shown}", at, path, hint)
-            self.problems.broken.update(("services", each) for _, each in chain)
+            for _, each in chain:
+                self.problems.mark(("services", each))
             return self._without_extends(service)
         base = self._base(other, wanted, services, file, at, path, chain)
         if base is None:

@@ -11,6 +11,9 @@ from defang_nb.compose.template import CONFIG_NAME, Filler, TemplateError
 from defang_nb.model.source import Position
 from defang_nb.model.value import ConfigRef
 
+_MOST_IN_ONE = 100
+"""How many unset variables of one string are warned of: finding each in the source takes time."""
+
 
 class Interpolation:
     """Fills in the strings of documents from `variables`.
@@ -26,6 +29,8 @@ class Interpolation:
         self._path: list[str | int] = []
         self._at: Position | None = None
         self._value = ""
+        self._told: dict[Position | None, set[str]] = {}
+        self._ways: dict[str, str] = {}
         self._filler = Filler(variables.get, self._missing)
 
     def document(self, node: Node) -> None:
@@ -92,8 +97,11 @@ class Interpolation:
     def _missing(self, name: str) -> str | ConfigRef:
         path = tuple(self._path)
         if self.as_compose:
-            message = f'variable "{name}" is not set; it stands for a blank string'
-            self.problems.warn("variable-unset", message, self._place(), path, self._where_to_set(name))
+            told = self._told.setdefault(self._at, set())
+            if name not in told and len(told) < _MOST_IN_ONE:
+                told.add(name)
+                message = f'variable "{name}" is not set; it stands for a blank string'
+                self.problems.warn("variable-unset", message, self._place(), path, self._where_to_set(name))
             return ""
         if _is_extension(path):
             return f"${{{name}}}"
@@ -106,9 +114,11 @@ class Interpolation:
         return ConfigRef(name)
 
     def _where_to_set(self, name: str) -> str:
-        near = did_you_mean(name, self.variables)
-        start = f"{near} Else set" if near else "set"
-        return f"{start} {name} in .env, or give a default: ${{{name}:-value}}"
+        if name not in self._ways:
+            near = did_you_mean(name, self.variables)
+            start = f"{near} Else set" if near else "set"
+            self._ways[name] = f"{start} {name} in .env, or give a default: ${{{name}:-value}}"
+        return self._ways[name]
 
 
 def _is_extension(path: Path) -> bool:

@@ -11,6 +11,9 @@ from defang_nb.model.excerpt import excerpt, printable
 from defang_nb.model.masking import is_secret_name
 from defang_nb.model.source import Diagnostic, Position, Severity
 
+MOST = 1000
+"""How many errors, and how many warnings, are told of one load; the rest is counted."""
+
 _LONGEST = 2000
 
 
@@ -21,23 +24,30 @@ class Problems:
         self.texts: dict[str, list[str]] = {}
         self.found: list[Diagnostic] = []
         self.broken: set[Path] = set()
+        self._around: set[Path] = set()
         self._seen: set[tuple[object, ...]] = set()
+        self._count = dict.fromkeys(Severity, 0)
 
     def add_text(self, file: str, text: str) -> None:
         self.texts[file] = text.splitlines()
 
     def error(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "") -> None:
         """Note an error at `path`; whatever stands there is not judged further."""
-        self.broken.add(path)
+        self.mark(path)
         self._add(Severity.ERROR, code, message, at, path, hint)
 
     def warn(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "") -> None:
         """Note a warning."""
         self._add(Severity.WARNING, code, message, at, path, hint)
 
+    def mark(self, path: Path) -> None:
+        """Judge what stands at `path` no further: it is wrong, or follows from what is."""
+        self.broken.add(path)
+        self._around.update(path[:length] for length in range(len(path) + 1))
+
     def is_broken(self, path: Path) -> bool:
         """Whether `path`, or a part of it, was found wrong (so that what follows from it is not said again)."""
-        return any(each[: len(path)] == path for each in self.broken)
+        return path in self._around
 
     def is_gone(self, section: str, name: str) -> bool:
         """Whether `name` is missing from its section only since it was found wrong as a whole."""
@@ -48,8 +58,8 @@ class Problems:
         errors = [each for each in self.sorted() if each.severity is Severity.ERROR]
         if not errors:
             return
-        first = errors[0]
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        first, others = errors[0], self._count[Severity.ERROR] - 1
+        more = f" (and {others} more)" if others else ""
         file = next(iter(self.texts), "")
         place = f"{first.position}: " if first.position else f"{file}: " if file else ""
         raise ComposeError(f"{place}{first.message}{more}", hint="", diagnostics=self.sorted())
@@ -72,6 +82,9 @@ class Problems:
         if key in self._seen:
             return
         self._seen.add(key)
+        self._count[severity] += 1
+        if self._count[severity] > MOST:
+            return
         service = str(path[1]) if len(path) > 1 and path[0] == "services" else ""
         self.found.append(
             Diagnostic(

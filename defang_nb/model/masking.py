@@ -27,6 +27,7 @@ _LOOKS: Final = re.compile(
     r"|sk-[\w-]{20,}|[sr]k_live_\w{16,}|AIza[\w-]{30,}"
     r"|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*|-----BEGIN[A-Z ]*PRIVATE KEY-----\S*"
 )
+_SHORTEST_TOKEN: Final = 15
 _REFERENCE: Final = re.compile(r"\$\{\w+(?::?\?[^}]*)?\}|\$[A-Za-z_]\w*|\$\$")
 _HARMLESS: Final = frozenset({"true", "false", "none", "null", "yes", "no"})
 
@@ -38,7 +39,9 @@ def is_secret_name(name: str) -> bool:
 
 def is_secret_text(value: str) -> bool:
     """Whether a value looks like a secret whatever its key: a URL with a password in it, or a well-known token's form."""
-    return _LOOKS.search(value) is not None or any(_literal(match["value"]) for match in _URL.finditer(value))
+    if "://" in value and any(_literal(match["value"]) for match in _URL.finditer(value)):
+        return True
+    return len(value) >= _SHORTEST_TOKEN and _LOOKS.search(value) is not None
 
 
 def is_plain_secret(name: str, value: str) -> bool:

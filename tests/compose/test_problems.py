@@ -177,3 +177,16 @@ def test_each_step_of_a_circle_is_told(folder) -> None:
     (found,) = folder.refused("include: [one.yaml]\nservices: {a: {image: x}}\n")
     assert str(found.position) == "two.yaml:1:11"
     assert "compose.yaml:1:11, one.yaml:1:11, two.yaml:1:11" in found.hint
+
+
+def test_findings_without_end_are_counted(folder) -> None:
+    text = "services:\n  a:\n    image: x\n" + "".join(f"    k{number}: 1\n" for number in range(1500))
+    with pytest.raises(ComposeError, match=r"and 1499 more") as caught:
+        folder.load(text)
+    assert len(caught.value.diagnostics) == 1000
+
+
+def test_a_string_of_ever_so_many_unset_variables(folder) -> None:
+    text = "services: {a: {image: x, hostname: '" + "".join(f"$V{number} " for number in range(20_000)) + "'}}"
+    found = folder.load(text, as_compose=True).diagnostics
+    assert 0 < len(found) <= 1000
