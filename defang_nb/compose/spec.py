@@ -116,25 +116,7 @@ class _SshKeys(Kind):
         return made
 
 
-class _Blkio(Kind):
-    """A limit for one device; canonical with the capital letters that the reference prints."""
-
-    allows = "a mapping"
-
-    def __init__(self, name: str, kind: Kind) -> None:
-        self.struct = Struct({"path": _STR, name: kind})
-
-    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        read = self.struct.read(value, at, path, ctx)
-        if not isinstance(read, Map):
-            return read
-        made = Map(read.at)
-        for key in read:
-            made.put(key.capitalize(), read[key], read, key)
-        return made
-
-
-_RATE: Final = ListOf(_Blkio("rate", _SIZE))
+_RATE: Final = ListOf(Struct({"path": _STR, "rate": _SIZE}))
 _HOOKS: Final = ListOf(
     Struct(
         {"command": Command(), "user": _STR, "privileged": _BOOL, "working_dir": _STR, "environment": _ENVIRONMENT},
@@ -251,7 +233,7 @@ SERVICE: Final = Struct(
                 "device_write_bps": _RATE,
                 "device_write_iops": _RATE,
                 "weight": _INT,
-                "weight_device": ListOf(_Blkio("weight", _INT)),
+                "weight_device": ListOf(Struct({"path": _STR, "weight": _INT})),
             }
         ),
         "cap_add": _STRINGS,

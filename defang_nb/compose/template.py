@@ -66,7 +66,7 @@ class Filler:
                 end = _closing_brace(template, after)
                 if end < 0:
                     self.offset = start + dollar
-                    raise _syntax(template[dollar:], "the `}` is missing")
+                    raise _syntax(template[dollar:], "the `}` is missing on that line")
                 parts += self._braced(template[after + 1 : end], depth, start + dollar)
                 index = end + 1
             elif match := _NAME.match(template, after):
@@ -115,16 +115,27 @@ class Filler:
 
 
 def _closing_brace(text: str, start: int) -> int:
-    """Where the brace at `start` is closed; -1: nowhere."""
-    depth = 0
-    for index in range(start, len(text)):
+    """Where the brace at `start` is closed; -1: nowhere.
+
+    As the reference does it: on the same line, not looking at the character after an opening brace, and where the braces
+    don't match up, at the last one.
+    """
+    stop = text.find("\n", start)
+    last = text.rfind("}", start, len(text) if stop < 0 else stop)
+    name = _NAME.match(text, start + 1)
+    if name and text.startswith("}", name.end()):
+        return name.end()
+    depth, index = 0, start
+    while index <= last:
         if text[index] == "{":
             depth += 1
+            index += 1
         elif text[index] == "}":
             depth -= 1
             if depth == 0:
                 return index
-    return -1
+        index += 1
+    return last
 
 
 def _syntax(part: str, why: str) -> TemplateError:

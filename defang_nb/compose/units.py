@@ -18,13 +18,14 @@ _SECONDS = {
 }
 _NANOSECONDS = {unit: round(seconds * 1e9) for unit, seconds in _SECONDS.items()}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)")
-_BYTES = re.compile(r"(-?\d+(?:\.\d+)?)\s?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_BYTES = re.compile(r"(\+?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?) ?(?:b|([kmgtp])(?:i?b)?)?", re.IGNORECASE | re.ASCII)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_MAX_BYTES = 2**63
 
 
 def nanoseconds(text: str) -> int | None:
     """`1m30s` → 90_000_000_000; also days and weeks. None: no duration."""
-    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text)
+    sign, rest = (-1 if text.startswith("-") else 1), text[1:] if text[:1] in ("-", "+") else text
     if rest == "0":
         return 0
     total, index = 0.0, 0
@@ -64,5 +65,8 @@ def _decimal(value: int, size: int) -> str:
 
 def size_in_bytes(text: str) -> int | None:
     """`1.5gb` → 1610612736: units are powers of 1024, whatever their spelling. None: no size."""
-    match = _BYTES.fullmatch(text.strip())
-    return int(float(match[1]) * 1024 ** _POWERS[match[2].lower()]) if match else None
+    match = _BYTES.fullmatch(text)
+    if not match:
+        return None
+    size = float(match[1]) * 1024 ** _POWERS[(match[2] or "").lower()]
+    return int(size) if size < _MAX_BYTES else None
