@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test check e2e crash-matrix fuzz fuzz-engine bench screenshots proto format clean
+.PHONY: help setup demo lab test check e2e crash-matrix fuzz fuzz-engine bench compare screenshots proto format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ fuzz-engine: setup ## random projects, edits, deaths and faults against the depl
 
 bench: setup ## speed and memory, as a table
 	$(BIN)/python scripts/bench.py
+
+compare: setup ## the Compose loader beside docker compose: our cases, or the files of FOLDERS="a b"; RECORD=1 keeps its answers
+	$(BIN)/python tests/compose/compare.py $(if $(RECORD),--record) $(if $(REFERENCE),--reference $(REFERENCE)) $(FOLDERS)
 
 screenshots: setup ## make docs/deployment.png anew
 	$(BIN)/python scripts/screenshot.py

@@ -64,7 +64,7 @@ class Assembler:
     _extending: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.context = Context(self.problems, self.base, self.home)
+        self.context = Context(self.problems, self.base, self.home, raw=not self.interpolate)
         self.filler = Interpolation(self.variables, self.problems, as_compose=self.as_compose)
 
     def model(self, sources: Sequence[tuple[str, Sequence[Map]]]) -> Map:
@@ -75,8 +75,12 @@ class Assembler:
                 self._fill(document)
                 if model is not None:
                     drop_nulls(document, model)
+                    self.context = replace(self.context, below=model)
                 part = self._document(document, file)
                 model = part if model is None else merge(model, part)
+        if model is None and sources and not self.problems.found:
+            start = Position(sources[0][0], 1)
+            self.problems.error("empty-file", "the Compose file is empty", start, hint="add `services:`")
         return model if model is not None else Map()
 
     def read(self, sources: Sequence[Source]) -> list[tuple[str, list[Map]]]:
@@ -86,8 +90,6 @@ class Assembler:
     def _documents(self, source: Source) -> list[Map]:
         documents = decode(source.text, source.name, self.problems)
         start = Position(source.name, 1)
-        if not documents and not self.problems.found:
-            self.problems.error("empty-file", "the Compose file is empty", start, hint="add `services:`")
         sound = [each for each in documents if isinstance(each, Map)]
         if len(sound) < len(documents):
             self.problems.error(

@@ -9,10 +9,11 @@ from defang_nb.compose.nodes import Map, Node, Symbolic
 
 _ONLY_TRUE: Final = frozenset(
     {
-        "attachable", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares",
-        "cpus", "create_host_path", "disable", "external", "internal", "mem_limit", "mem_reservation", "mem_swappiness",
-        "memswap_limit", "no_cache", "nocopy", "oom_kill_disable", "oom_score_adj", "pids_limit", "privileged", "pull",
-        "read_only", "restart", "shm_size", "stdin_open", "tty", "use_api_socket",
+        "attachable", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime",
+        "cpu_shares", "cpus", "create_host_path", "disable", "external", "gw_priority", "internal",
+        "max_failure_ratio", "max_replicas_per_node", "mem_limit", "mem_reservation", "mem_swappiness", "memory",
+        "memswap_limit", "no_cache", "nocopy", "oom_kill_disable", "oom_score_adj", "pids", "pids_limit", "priority",
+        "privileged", "pull", "read_only", "restart", "shm_size", "stdin_open", "tty", "use_api_socket",
     }
 )  # fmt: skip
 """Keys that are not printed when they are false or zero."""

@@ -19,6 +19,14 @@ _RESTARTS: Final = ("no", "always", "unless-stopped", "on-failure")
 _ONCE: Final = ("group_add", "security_opt", "external_links", "volumes_from", "device_cgroup_rules")
 
 
+_LIMITS: Final = (
+    ("cpus", "limits", "cpus"),
+    ("mem_limit", "limits", "memory"),
+    ("mem_reservation", "reservations", "memory"),
+    ("pids_limit", "limits", "pids"),
+)
+
+
 class Checker:
     """Checks the `active` services of `model` (those that profiles leave on).
 
@@ -48,7 +56,7 @@ class Checker:
     def _service(self, name: str, service: Map) -> None:
         path: Path = ("services", name)
         at = section(self.model, "services").key_at(name)
-        if not any(key in service for key in ("image", "build", "provider")) and not _managed(service):
+        if not service.get("image") and not any(key in service for key in ("build", "provider")) and not _managed(service):
             self._error("no-image", f'service "{name}" has neither an image nor a build', at, path, "add `image:` or `build:`")
         build = section(service, "build")
         if "dockerfile" in build and "dockerfile_inline" in build:
@@ -61,6 +69,9 @@ class Checker:
         if "network_mode" in service and "networks" in service:
             self._exclusive(service, ("network_mode", "networks"), path)
         self._scale(name, service, path)
+        self._limits(service, path)
+        self._mounted(service, path)
+        self._watched(service, path)
         for key in _ONCE:
             self._repeated(service, key, path)
         restart = service.get("restart", "")
@@ -86,6 +97,31 @@ class Checker:
             hint = "at least two of: letters, digits, dots, dashes and underscores, beginning with a letter or digit"
             at = service.value_at("container_name")
             self._error("wrong-value", "container_name is no container's name", at, (*path, "container_name"), hint)
+
+    def _limits(self, service: Map, path: Path) -> None:
+        """What a service says itself must be what its `deploy` says, as soon as that has the section."""
+        resources = section(section(service, "deploy"), "resources")
+        for key, where, inner in _LIMITS:
+            own, other = service.get(key), resources.get(where)
+            if isinstance(other, Map) and float(own or 0) not in (0, float(other.get(inner) or 0)):
+                message = f"`{key}` and `deploy.resources.{where}.{inner}` differ"
+                self._error("exclusive-keys", message, service.key_at(key), (*path, key), "keep one of them")
+
+    def _mounted(self, service: Map, path: Path) -> None:
+        mounts = [(item.partition(":")[0], at) for item, at in _pairs(service.get("tmpfs"))]
+        mounts += [(mount.get("target", ""), at) for _, mount, at in _items(service.get("volumes"))]
+        seen: dict[str, Position] = {}
+        for target, at in mounts:
+            if target in seen:
+                message = f"{target} is mounted twice (first at {seen[target]})"
+                self._error("repeated", message, at, (*path, "volumes"), "give each a target of its own")
+            seen[target] = at
+
+    def _watched(self, service: Map, path: Path) -> None:
+        for index, watch, at in _items(section(service, "develop").get("watch")):
+            here: Path = (*path, "develop", "watch", index)
+            if not watch.get("target") and watch.get("action") not in ("rebuild", "restart"):
+                self._error("missing-key", f'{show(here)} needs "target"', at, (*here, "target"), "add `target:`")
 
     def _exclusive(self, values: Map, keys: tuple[str, ...], path: Path) -> None:
         at = values.key_at(keys[-1])
@@ -121,7 +157,11 @@ class Checker:
         for key, place in contexts.items():
             if isinstance(place, str) and place.startswith("service:"):
                 place_path: Path = ("services", name, "build", "additional_contexts", key)
-                self._known("services", "service", place.removeprefix("service:"), contexts.value_at(key), place_path)
+                other, place_at = place.removeprefix("service:"), contexts.value_at(key)
+                self._known("services", "service", other, place_at, place_path)
+                if other in self.active and "build" not in self.active[other]:
+                    message = f'{show(place_path)} is the service "{other}", which is not built'
+                    self._error("wrong-value", message, place_at, place_path, "name a service with a `build:`")
         for index, mount, at in _items(service.get("volumes")):
             if mount.get("type") == "volume" and mount.get("source"):
                 self._known("volumes", "volume", mount["source"], at, ("services", name, "volumes", index))
@@ -170,14 +210,17 @@ class Checker:
             ways = ("file", "environment", "content") if key == "configs" else ("file", "environment")
             for name, resource in section(self.model, key).items():
                 given = tuple(way for way in ways if way in resource)
-                if resource.get("external") or "driver" in resource:
-                    continue
                 if len(given) > 1:
                     self._exclusive(resource, given, (key, name))
-                elif not given:
+                elif not given and not resource.get("external"):
                     at = section(self.model, key).key_at(name)
                     hint = f"add `{ways[0]}: ./path`, or `external: true`"
                     self._error("missing-key", f"{key}.{name} needs one of {', '.join(ways)}", at, (key, name), hint)
+
+        for name, volume in section(self.model, "volumes").items():
+            for key in volume if volume.get("external") else ():
+                if key not in ("name", "external") and not key.startswith("x-"):
+                    self._exclusive(volume, ("external", key), ("volumes", name))
 
     def _cycles(self) -> None:
         done: set[str] = set()
@@ -215,6 +258,10 @@ def _managed(service: Map) -> bool:
 
 _STANDS_ALONE: Final = ("x-defang-static-files", *(f"x-defang-{kind.value}" for kind in ManagedKind))
 """Extensions by which a service needs neither an image nor a build."""
+
+
+def _pairs(items: object) -> Iterator[tuple[str, Position]]:
+    return items.pairs() if isinstance(items, Seq) else iter(())
 
 
 def _items(items: object) -> Iterator[tuple[int, Map, Position]]:

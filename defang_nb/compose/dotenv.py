@@ -124,7 +124,7 @@ class _Parser:
         return name, bare
 
     def _value(self) -> str:
-        while self.index < len(self.text) and self.text[self.index] in " \t\r\v\f":
+        while self.index < len(self.text) and self.text[self.index] in " \t\r\v\f\x85\xa0":
             self.index += 1
         quote = self.text[self.index : self.index + 1]
         if quote in ("'", '"') and quote:
@@ -132,7 +132,7 @@ class _Parser:
         end = self.text.find("\n", self.index)
         end = len(self.text) if end < 0 else end
         value = self.text[self.index : end]
-        value = "" if value.startswith("#") and self.text[self.index - 1].isspace() else value.split(" #", 1)[0].rstrip()
+        value = value.split(" #", 1)[0].rstrip()
         filled = self._fill(value)
         self.index = end
         return filled

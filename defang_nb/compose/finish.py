@@ -123,8 +123,10 @@ def _to_config(values: Map, problems: Problems, path: tuple[str, ...]) -> None:
             )
 
 
-def set_dockerfile(service: Map) -> None:
-    """The reference's default for a build's Dockerfile, for the canonical form."""
+def set_canonical_defaults(service: Map) -> None:
+    """What the reference adds for the canonical form: a build's Dockerfile, and the replicas that `scale` says."""
+    if isinstance(deploy := service.get("deploy"), Map) and "scale" in service:
+        deploy["replicas"] = service["scale"]
     build = service.get("build")
     if isinstance(build, Map) and "dockerfile" not in build and "dockerfile_inline" not in build:
         build["dockerfile"] = "Dockerfile"

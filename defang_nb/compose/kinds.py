@@ -14,18 +14,37 @@ from typing import Protocol
 from defang_nb.compose import units
 from defang_nb.compose.nodes import Map, Node, Path, Seq, Timestamp, show
 from defang_nb.compose.problems import Problems, did_you_mean
-from defang_nb.compose.scalars import go_text
+from defang_nb.compose.scalars import go_text, shortest_single
 from defang_nb.model.masking import is_secret_text
 from defang_nb.model.source import Position
 
 
 @dataclass(frozen=True)
 class Context:
-    """Where values are read: findings go to `problems`; relative paths start at `base`, and `~` is `home`."""
+    """Where values are read: findings go to `problems`; relative paths start at `base`, and `~` is `home`.
+
+    `below` is what is read for the same project before, which is overridden. `raw`: variables were left as they stand, and
+    so is every text that may hold one.
+    """
 
     problems: Problems
     base: str
     home: str
+    below: Node = None
+    raw: bool = False
+
+    def is_template(self, value: Node) -> bool:
+        """Whether what `value` is depends on a variable that was left as it stands."""
+        return self.raw and isinstance(value, str) and "$" in value
+
+    def is_below(self, path: Path) -> bool:
+        """Whether what is overridden has something at `path`."""
+        node = self.below
+        for part in path:
+            if not isinstance(node, Map) or part not in node:
+                return False
+            node = node[str(part)]
+        return path != ()
 
     def refuse(self, code: str, message: str, at: Position | None, path: Path, hint: str) -> Node:
         """Note it, unless something was found wrong with that very value before."""
@@ -146,12 +165,15 @@ _OLD_BOOLEANS = {"y": True, "yes": True, "on": True, "n": False, "no": False, "o
 
 @dataclass(frozen=True)
 class Bool:
+    """A boolean; unless it is `strict`, a string that is one will do."""
+
+    strict: bool = False
     allows: str = "a boolean (true or false)"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or ctx.is_template(value):
             return value
-        if not isinstance(value, str):
+        if not isinstance(value, str) or self.strict:
             return wrong_type(self.allows, value, at, path, ctx)
         word = value.lower()
         if word in _OLD_BOOLEANS:
@@ -168,23 +190,27 @@ class Bool:
 
 @dataclass(frozen=True)
 class Int:
-    """An integer, or a string that is one."""
+    """An integer, or a string that is one (unless it is `strict`); `cut`: any number, without its fraction."""
 
     minimum: int | None = None
     maximum: int | None = None
+    strict: bool = False
+    cut: bool = False
     words: Mapping[str, int] = field(default_factory=dict)
     allows: str = "an integer"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, str) and type(value) is not Timestamp:
-            if value in self.words:
-                return self.words[value]
+        if ctx.is_template(value):
+            return value
+        if isinstance(value, str) and type(value) is not Timestamp and not self.strict:
+            if value.lower() in self.words:
+                return self.words[value.lower()]
             if not re.fullmatch(r"[-+]?\d+", value):
                 message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
                 hint = did_you_mean(value, self.words) or "write a whole number, such as 1"
                 return ctx.refuse("wrong-value", message, at, path, hint)
             value = int(value)
-        if isinstance(value, float) and value == value // 1:
+        if isinstance(value, float) and (value == value // 1 or (self.cut and math.isfinite(value))):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return wrong_type(self.allows, value, at, path, ctx)
@@ -203,12 +229,18 @@ class Int:
 
 @dataclass(frozen=True)
 class Number:
-    """A number, or a string that is one."""
+    """A number, or a string that is one (unless it is `strict`); `single`: kept with single precision."""
 
+    strict: bool = False
+    single: bool = False
     allows: str = "a number"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, str) and type(value) is not Timestamp:
+        read = value if ctx.is_template(value) else self._read(value, at, path, ctx)
+        return shortest_single(read) if self.single and isinstance(read, float) else read
+
+    def _read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        if isinstance(value, str) and type(value) is not Timestamp and not self.strict:
             if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", value):
                 message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
                 return ctx.refuse("wrong-value", message, at, path, "write a number, such as 0.5")
@@ -220,16 +252,28 @@ class Number:
 
 @dataclass(frozen=True)
 class Size:
-    """Bytes, with or without a unit (powers of 1024); canonical as the reference prints them: a string of digits."""
+    """Bytes, with or without a unit (powers of 1024); canonical as the reference prints them: a string of digits.
+
+    `numbers`: without a unit it may also be a number; `whole`: only an integer.
+    """
 
     numbers: bool = True
+    whole: bool = False
     allows: str = "a size such as 512m or 1.5gb"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if self.numbers and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        if (
+            self.numbers
+            and isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and not (self.whole and value != int(value))
+        ):
             return str(int(value))
         if not isinstance(value, str) or type(value) is Timestamp:
             return wrong_type(self.allows, value, at, path, ctx)
+        if ctx.raw:
+            return value
         size = units.size_in_bytes(value)
         if size is None:
             message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
@@ -239,6 +283,9 @@ class Size:
 
 @dataclass(frozen=True)
 class Duration:
+    """A length of time; canonical as Go prints it. Without `zero`, none is as good as not given."""
+
+    zero: bool = True
     allows: str = "a duration such as 10s or 1m30s"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
@@ -246,8 +293,10 @@ class Duration:
             number = isinstance(value, int) and not isinstance(value, bool)
             hint = f'write "{value}s" for seconds' if number else "write a number with its unit, such as 10s"
             return ctx.refuse("wrong-type", f"{show(path)} must be {self.allows}, but it is {shown(value)}", at, path, hint)
+        if ctx.raw:
+            return value
         length = units.nanoseconds(value)
         if length is None:
             message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
             return ctx.refuse("wrong-value", message, at, path, "units are us, ms, s, m, h, d, w")
-        return units.show_duration(length)
+        return units.show_duration(length) if length or self.zero else DROP

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -54,6 +54,7 @@ class Loaded:
 class Options:
     """How to load; see `load`."""
 
+    start: Path
     working_dir: Path
     project_name: str | None
     env_files: Sequence[Path]
@@ -87,18 +88,31 @@ def load(
     Relative paths start at `working_dir`, or at the discovered files' folder. Variables come from `.env`, `.env.<provider>`,
     `.env.<stack>` and `env_files`, but not from the process (`environ`; only COMPOSE_… of it); an unset one in a service's
     environment or build arguments is a `ConfigRef`, elsewhere an error. With `as_compose` all is as `docker compose` does it.
+    With `interpolate` off, variables are left as they stand: `canonical` has all services, and `project` none.
     `all_resources` keeps networks, volumes, configs and secrets that no service uses.
 
     Raises ComposeError with every problem found, NotFoundError when there is no Compose file.
     """
     given = os.environ if environ is None else environ
     folder = working_dir.absolute()
-    paths = _from_environment(given, folder) if sources is None else None
+    start = folder
+    env_files = [folder / each for each in env_files or given.get("COMPOSE_ENV_FILES", "").split(",") if str(each)]
     if sources is None:
-        sources = paths = paths or list(discover(folder))
-        folder = paths[0].parent
+        sources = _named(given, folder, env_files) or list(discover(folder))
+        folder = sources[0].parent
     options = Options(
-        folder, project_name, env_files, profiles, services, given, as_compose, stack, provider, interpolate, all_resources
+        start,
+        folder,
+        project_name,
+        env_files,
+        profiles,
+        services,
+        given,
+        as_compose,
+        stack,
+        provider,
+        interpolate,
+        all_resources,
     )
     with _no_collection():
         return _Load(options).run(sources)
@@ -116,8 +130,11 @@ class _Load:
         set_build_context(model, self.root)
         finish.resolve_environment(model, seen, problems, as_compose=options.as_compose)
         finish.normalise(model, project)
+        if not options.interpolate:
+            problems.raise_errors()
+            return Loaded(Project(name=project, services={}), self._canonical(model, project), problems.warnings(), problems)
         wanted = options.services
-        on = active(model, [*options.profiles, *_profiles(seen)], wanted)
+        on = active(model, options.profiles or _profiles(seen), wanted)
         Checker(model, on, problems, strict=not options.as_compose).check()
         on = select(on, wanted, problems)
         files = ServiceFiles(seen, problems, self.root, as_compose=options.as_compose)
@@ -159,16 +176,26 @@ class _Load:
 
     def _variables(self) -> dict[str, str]:
         options = self.options
-        explicit = [str(options.working_dir / each) for each in options.env_files]
+        explicit = [str(each) for each in options.env_files]
         names = (
             [".env"]
             if options.as_compose
             else list(dict.fromkeys((".env", f".env.{options.provider}", f".env.{options.stack}")))
         )
-        conventional = [] if options.as_compose and explicit else [str(options.working_dir / name) for name in names]
+        folders = dict.fromkeys((options.working_dir, options.start))  # that where one is wins
+        conventional = [str(folder / name) for folder in folders for name in names]
+        if self._no_env_file() or (options.as_compose and explicit):
+            conventional = []
         return variables.of_project(
             options.environ, explicit, conventional, self.problems, self.root, as_compose=options.as_compose
         )
+
+    def _no_env_file(self) -> bool:
+        said = self.options.environ.get("COMPOSE_DISABLE_ENV_FILE")
+        if said is not None and said not in _TRUE + _FALSE:
+            known = f"known here: {', '.join(_TRUE + _FALSE)}"
+            self.problems.error("wrong-variable", f'COMPOSE_DISABLE_ENV_FILE is "{said}", which is no boolean', None, (), known)
+        return said in _TRUE
 
     def _source(self, source: Source | Path) -> Source | None:
         if isinstance(source, Source):
@@ -185,21 +212,31 @@ class _Load:
             drop_unused(model)
         files = tuple(each.name if isinstance(each, Source) else str(each.absolute()) for each in sources)
         made = typed.project(model, project, self.root, files, extended)
+        return Loaded(made, self._canonical(model, project), problems.warnings(), problems)
+
+    def _canonical(self, model: Map, project: str) -> dict[str, Any]:
         for service in finish.services_of(model).values():
-            finish.set_dockerfile(service)
-        return Loaded(made, canonical(model, project, escape=options.interpolate), problems.warnings(), problems)
+            finish.set_canonical_defaults(service)
+        return canonical(model, project, escape=self.options.interpolate)
 
 
-def _from_environment(environ: Mapping[str, str], folder: Path) -> list[Path] | None:
-    named = environ.get("COMPOSE_FILE")
-    if not named:
-        return None
-    separator = environ.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
-    return [folder / name for name in named.split(separator) if name]
+_TRUE: Final = ("1", "t", "T", "true", "TRUE", "True")
+_FALSE: Final = ("0", "f", "F", "false", "FALSE", "False")
+"""Booleans in variables of the environment."""
+
+
+def _named(environ: Mapping[str, str], folder: Path, env_files: Sequence[Path]) -> list[Path]:
+    """The files that COMPOSE_FILE names, in the environment or in `folder`'s env files."""
+    seen = environ
+    if "COMPOSE_FILE" not in environ and environ.get("COMPOSE_DISABLE_ENV_FILE") not in _TRUE:
+        files = [str(each) for each in env_files or [folder / ".env"]]
+        seen = variables.of_project(environ, (), files, Problems(), str(folder), as_compose=True)
+    separator = seen.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
+    return [folder / name for name in seen.get("COMPOSE_FILE", "").split(separator) if name]
 
 
 def _profiles(seen: Mapping[str, str]) -> list[str]:
-    return [name for name in seen.get("COMPOSE_PROFILES", "").split(",") if name]
+    return [name.strip() for name in seen.get("COMPOSE_PROFILES", "").split(",") if name.strip()]
 
 
 @contextmanager

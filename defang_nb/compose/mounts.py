@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from defang_nb.compose.kinds import DROP, Bool, Context, Int, Kind, Size, Str, said, shown, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute
-from defang_nb.compose.scalars import go_text
-from defang_nb.compose.shapes import KeyValues, Struct, fields_of
+from defang_nb.compose.shapes import KeyValues, ListOf, Struct, fields_of, refuse_repeated
 from defang_nb.model.source import Position
 
 _PROPAGATIONS: Final = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
@@ -50,8 +51,8 @@ _LONG: Final = Struct(
                 "selinux": Str(("z", "Z")),
             }
         ),
-        "volume": Struct({"labels": KeyValues(""), "nocopy": Bool(), "subpath": Str()}),
-        "tmpfs": Struct({"size": Size(), "mode": _TmpfsMode()}),
+        "volume": Struct({"labels": KeyValues("", once=True), "nocopy": Bool(), "subpath": Str()}),
+        "tmpfs": Struct({"size": Size(whole=True), "mode": _TmpfsMode()}),
         "image": Struct({"subpath": Str()}),
     },
     required=("type", "target"),
@@ -81,7 +82,7 @@ class Volumes(Kind):
         if not isinstance(item, str):
             return wrong_type("a string such as ./data:/data, or a mapping", item, at, path, ctx)
         try:
-            return short(item, at)
+            return short(item, at, raw=ctx.raw)
         except ValueError as problem:
             hint = "write SOURCE:TARGET or SOURCE:TARGET:ro"
             return ctx.refuse("wrong-volume", f"{show(path)}: {said(item)} is no volume: {problem}", at, path, hint)
@@ -94,13 +95,19 @@ def _placed(mount: Map, ctx: Context) -> Map:
     return mount
 
 
-def short(spec: str, at: Position) -> Map:
-    """The short form. A single letter before the first colon is a Windows drive, as in the reference. Raises ValueError."""
+def short(spec: str, at: Position, *, raw: bool = False) -> Map:
+    """The short form. A single letter before the first colon is a Windows drive, as in the reference. Raises ValueError.
+
+    `raw`: it may hold variables, in which a colon is no separator.
+    """
     if not spec:
         raise ValueError("it is empty")
-    fields = (
-        [match[0] for match in re.finditer(r"(?:^|(?<=:))(?:[A-Za-z]:(?=[^:]|$))?[^:]*", spec)] if len(spec) > 2 else [spec]
-    )
+    if raw:
+        fields = re.findall(r"(?:^[A-Za-z]:)?(?:\$\{[^}]*\}|[^:])+", spec)
+    elif len(spec) > 2:
+        fields = [match[0] for match in re.finditer(r"(?:^|(?<=:))(?:[A-Za-z]:(?=[^:]|$))?[^:]*", spec)]
+    else:
+        fields = [spec]
     if "" in fields:
         raise ValueError("there is nothing between two colons")
     if len(fields) > 3:
@@ -170,22 +177,26 @@ class FileRef(Kind):
 
 
 class Ulimit(Kind):
-    """One number for both limits, or `soft` and `hard`."""
+    """One number for both limits, or `soft` and `hard`; a 0 is written as both, as the reference prints it."""
 
     allows = "an integer, or a mapping with soft and hard"
     long = Struct({"soft": Int(), "hard": Int()}, required=("soft", "hard"))
 
+    def __init__(self, *, strict: bool = False) -> None:
+        self.single = Int(strict=strict, allows=self.allows)
+
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, Map):
-            return self.long.read(value, at, path, ctx)
-        return Int(allows=self.allows).read(value, at, path, ctx)
+            return self.long.read(value, at, path, replace(ctx, below=None))
+        read = self.single.read(value, at, path, ctx)
+        return fields_of(Map(at), at, soft=0, hard=0) if read == 0 else read
 
 
 class EnvFile(Kind):
     """A path, or a mapping with `path`, `required` and `format`; canonical: the mapping, its path absolute."""
 
     allows = "a path, or a mapping with `path`"
-    long = Struct({"path": Str(), "required": Bool(), "format": Str()}, required=("path",))
+    long = Struct({"path": Str(), "required": Bool(), "format": Str(("raw", ".env", ""))}, required=("path",))
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, str):
@@ -199,39 +210,58 @@ class EnvFile(Kind):
 
 
 class FilePath(Kind):
-    """A path; canonical: absolute."""
+    """A path; canonical: absolute. One that is not `blank` has to say something."""
 
     allows = "a path"
+
+    def __init__(self, *, blank: bool = True) -> None:
+        self.blank = blank
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, str):
             return wrong_type(self.allows, value, at, path, ctx)
+        if not value and not self.blank:
+            return ctx.refuse("wrong-value", f"{show(path)} is empty", at, path, "name a folder or file")
         return absolute(value, ctx.base, ctx.home)
 
 
 class ExtraHosts(Kind):
-    """`host:address` or `host=address` in a list, or a mapping; canonical: a list of `host=address`."""
+    """`host:address` or `host=address` in a list, or a mapping; canonical: a sorted list of `host=address`."""
 
     allows = "a mapping, or a list of host:address strings"
+    _addresses = ListOf(Str(), single=True)
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, (Map, Seq)):
             return wrong_type(self.allows, value, at, path, ctx)
+        if isinstance(value, Seq):
+            refuse_repeated(value, path, ctx)
         made = Seq(value.at)
-        if isinstance(value, Map):
-            for host, addresses in value.items():
-                for address in addresses if isinstance(addresses, Seq) else [addresses]:
-                    made.add(f"{host}={_unbracketed(go_text(address))}", value.keys_at[host])
-            return made
-        for index, (item, item_at) in enumerate(value.pairs()):
-            match = re.fullmatch(r"([^=:]+)[=:](.+)", item) if isinstance(item, str) else None
-            if match:
-                made.add(f"{match[1]}={_unbracketed(match[2])}", item_at)
-            else:
-                message = f"{show((*path, index))} must be host:address, but it is {shown(item)}"
-                ctx.refuse("wrong-value", message, item_at, (*path, index), "write it as myhost:10.0.0.1")
+        pairs = self._of_map(value, path, ctx) if isinstance(value, Map) else self._of_list(value, path, ctx)
+        for text, text_at in sorted(pairs, key=lambda pair: pair[0]):
+            made.add(text, text_at)
         return made
+
+    def _of_map(self, value: Map, path: Path, ctx: Context) -> Iterator[tuple[str, Position]]:
+        for host, given in value.items():
+            at = value.values_at[host]
+            if not host or ":" in host or "=" in host:
+                message = f"{show(path)}: {host!r} is no host name"
+                ctx.refuse("wrong-value", message, value.keys_at[host], (*path, host), "write it as myhost: 10.0.0.1")
+            elif isinstance(addresses := self._addresses.read(given, at, (*path, host), ctx), Seq):
+                for address in addresses:
+                    yield f"{host}={_unbracketed(address)}", value.keys_at[host]
+
+    def _of_list(self, value: Seq, path: Path, ctx: Context) -> Iterator[tuple[str, Position]]:
+        for index, (item, at) in enumerate(value.pairs()):
+            match = re.fullmatch(r"([^=:]+)(?:=|:(?!.*=))(.*)", item, re.DOTALL) if isinstance(item, str) else None
+            if not match:
+                message = f"{show((*path, index))} must be host:address, but it is {shown(item)}"
+                ctx.refuse("wrong-value", message, at, (*path, index), "write it as myhost:10.0.0.1")
+                continue
+            for address in match[2].split(","):
+                yield f"{match[1]}={_unbracketed(address)}", at
 
 
 def _unbracketed(address: str) -> str:
-    return address[1:-1] if address.startswith("[") and address.endswith("]") else address
+    return address[1:-1] if len(address) > 2 and address.startswith("[") and address.endswith("]") else address

@@ -35,8 +35,14 @@ def project_name(
         written = document.get("name")
         if isinstance(written, str) and written:
             filled = filler.text(written, document.value_at("name"), ("name",)) if filler else written
-            if filled and (name := normalised(filled)):
+            if filled is None:
+                return ""
+            if name := normalised(filled):
                 return name
+            hint = "lower-case letters, digits, dashes and underscores, beginning with a letter or digit"
+            at = document.value_at("name")
+            problems.error("project-name", f'the project\'s name "{filled}" has no letter or digit', at, ("name",), hint)
+            return ""
     return normalised(Path(folder).name) or "default"
 
 

@@ -40,6 +40,8 @@ class Ports(Kind):
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, Seq):
             return wrong_type(self.allows, value, at, path, ctx)
+        if any(ctx.is_template(item) for item in value):
+            return value
         made = Seq(value.at)
         for index, (item, item_at) in enumerate(value.pairs()):
             here = (*path, index)

@@ -7,7 +7,7 @@ from typing import Final
 from defang_nb.compose.kinds import DROP, Bool, Context, Kind, Str, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute, is_remote
-from defang_nb.compose.shapes import MapOf, Nullable, Struct, fields_of
+from defang_nb.compose.shapes import KeyValues, MapOf, Nullable, Struct, fields_of, refuse_repeated
 from defang_nb.model.source import Position
 
 NAME: Final = r"[a-zA-Z0-9._-]+"
@@ -27,6 +27,7 @@ class Names(Kind):
             return self.item.read(value, at, path, ctx)
         if not isinstance(value, Seq):
             return wrong_type(self.allows, value, at, path, ctx)
+        refuse_repeated(value, path, ctx)
         made = Map(value.at)
         for index, (item, item_at) in enumerate(value.pairs()):
             if isinstance(item, str):
@@ -95,6 +96,24 @@ class BuildSpec(Kind):
             if place and not is_remote(place):
                 contexts[name] = absolute(place, ctx.base, ctx.home)
         return value
+
+
+class Contexts(Kind):
+    """Additional build contexts: a mapping from name to place, or a list of `name=place`."""
+
+    allows = KeyValues().allows
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        for key, place in value.items() if isinstance(value, Map) else ():
+            if not isinstance(place, str):
+                return wrong_type("a string", place, value.value_at(key), (*path, key), ctx)
+        read = KeyValues(None).read(value, at, path, ctx)
+        for key, place in read.items() if isinstance(read, Map) else ():
+            if place is None:
+                return ctx.refuse(
+                    "wrong-value", f"{show(path)}: {key} has no place", read.key_at(key), path, f"write {key}=PLACE"
+                )
+        return read
 
 
 class External(Kind):

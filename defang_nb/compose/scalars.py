@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import struct
 
 from defang_nb.compose.nodes import Node, Timestamp
 
@@ -52,6 +53,17 @@ def go_text(value: Node) -> str:
     if isinstance(value, float):
         return _go_float(value)
     return value if isinstance(value, str) else str(value)
+
+
+def shortest_single(value: float) -> float:
+    """The shortest decimal that is `value` in single precision, as Go prints a float32; `value` itself if too large."""
+    try:
+        single = struct.pack("f", value)
+    except OverflowError:
+        return value
+    return next(
+        short for digits in range(1, 18) if struct.pack("f", short := float(f"{value:.{digits}g}")) == single or digits == 17
+    )
 
 
 def _go_float(value: float) -> str:

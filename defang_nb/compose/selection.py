@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Collection, Mapping, Sequence
 
 from defang_nb.compose.finish import section, services_of
@@ -28,7 +29,7 @@ def select(services: Mapping[str, Map], wanted: Sequence[str], problems: Problem
     if not wanted:
         return dict(services)
     keep: set[str] = set()
-    open_ = list(wanted)
+    open_ = [each for name in wanted for each in fnmatch.filter(services, name) or [name]]
     while open_:
         name = open_.pop()
         if name not in services:
@@ -39,6 +40,10 @@ def select(services: Mapping[str, Map], wanted: Sequence[str], problems: Problem
         if name not in keep:
             keep.add(name)
             open_ += section(services[name], "depends_on")
+    for name in keep:
+        depends = section(services[name], "depends_on")
+        for other in [other for other in depends if other not in keep]:
+            del depends[other]
     return {name: service for name, service in services.items() if name in keep}
 
 

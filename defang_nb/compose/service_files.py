@@ -65,7 +65,7 @@ class ServiceFiles:
         files: Seq = service.pop("label_file")
         for index, (file, at) in enumerate(files.pairs()):
             path: Path = ("services", name, "label_file", index)
-            found = variables.parse_file(file, self.project.get, lambda _: "", self.problems, at, path, self.root)
+            found = variables.parse_file(file, lambda _: None, lambda _: "", self.problems, at, path, self.root)
             for key, value in (found or {}).items():
                 made.put(key, value, files, index)
         for key, value in own.items():

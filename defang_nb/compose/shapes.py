@@ -31,10 +31,11 @@ class Nullable:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list of `item`; `single`: one alone may stand for itself."""
+    """A list of `item`; `single`: one alone may stand for itself; `once`: no item may be there twice."""
 
     item: Kind
     single: bool = False
+    once: bool = False
 
     @property
     def allows(self) -> str:
@@ -46,12 +47,25 @@ class ListOf:
                 only = self.item.read(value, at, path, ctx)
                 return DROP if only is DROP else Seq.of(at, [only])
             return wrong_type(self.allows, value, at, path, ctx)
+        if self.once:
+            refuse_repeated(value, path, ctx)
         made = Seq(value.at)
         for index, (item, item_at) in enumerate(value.pairs()):
             read = self.item.read(item, item_at, (*path, index), ctx)
             if read is not DROP:
                 made.add(read, item_at)
         return made
+
+
+def refuse_repeated(items: Seq, path: Path, ctx: Context) -> None:
+    """Note each of the scalars in `items` that was there before."""
+    seen = set()
+    for index, (item, at) in enumerate(items.pairs()):
+        if isinstance(item, (Map, Seq)):
+            continue
+        if (type(item), item) in seen:
+            ctx.refuse("repeated", f"{show((*path, index))} is given twice", at, (*path, index), "keep one")
+        seen.add((type(item), item))
 
 
 @dataclass(frozen=True)
@@ -112,7 +126,7 @@ class Struct:
             elif read is not value[key]:
                 value[key] = read
         for key in self.required:
-            if key not in value and not ctx.problems.is_broken((*path, key)):
+            if key not in value and not ctx.problems.is_broken((*path, key)) and not ctx.is_below((*path, key)):
                 ctx.problems.error("missing-key", f'{show(path)} needs "{key}"', at, (*path, key), f"add `{key}:`")
         return value
 
@@ -130,12 +144,18 @@ _VALUE: Final = Scalar((str, int, float, bool, type(None)), None, "a string, num
 
 @dataclass(frozen=True)
 class KeyValues:
-    """`KEY: value` or a list of `KEY=value`; canonical: a mapping to text. `null` is what a key without value becomes."""
+    """`KEY: value` or a list of `KEY=value`; canonical: a mapping to text. `null` is what a key without value becomes.
+
+    `once`: a list may not say the same thing twice.
+    """
 
     null: str | None = None
+    once: bool = False
     allows: str = "a mapping, or a list of KEY=value strings"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        if ctx.raw and isinstance(value, (Map, Seq)):
+            return value
         if isinstance(value, Map):
             for key in list(value):
                 item = value[key]
@@ -149,6 +169,8 @@ class KeyValues:
             return value
         if not isinstance(value, Seq):
             return wrong_type(self.allows, value, at, path, ctx)
+        if self.once:
+            refuse_repeated(value, path, ctx)
         made = Map(value.at)
         for index, (item, item_at) in enumerate(value.pairs()):
             if not isinstance(item, str) or type(item) is Timestamp:
@@ -167,8 +189,8 @@ class Command:
     allows: str = "a string, or a list of strings"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if value is None:
-            return None
+        if value is None or (ctx.raw and isinstance(value, str)):
+            return value
         if isinstance(value, str) and at and type(value) is not Timestamp:
             try:
                 return Seq.of(at, words.split(value))

@@ -12,7 +12,7 @@ from defang_nb.compose.mounts import Device, EnvFile, ExtraHosts, FilePath, File
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.ports import Ports
-from defang_nb.compose.relations import BuildSpec, Extends, Names, depends_on
+from defang_nb.compose.relations import BuildSpec, Contexts, Extends, Names, depends_on
 from defang_nb.compose.shapes import Command, KeyValues, ListOf, MapOf, Nullable, Struct
 from defang_nb.model.source import Position
 
@@ -37,6 +37,8 @@ class _Test(Kind):
     allows = "a string, or a list that begins with CMD, CMD-SHELL or NONE"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        if isinstance(value, str) and ctx.raw:
+            return value
         if isinstance(value, str) and at:
             return Seq.of(at, ["CMD-SHELL", value])
         if not isinstance(value, Seq):
@@ -69,11 +71,11 @@ class _GpuDevice(Kind):
     def __init__(self, required: tuple[str, ...]) -> None:
         self.struct = Struct(
             {
-                "capabilities": _STRINGS,
+                "capabilities": ListOf(_STR, once=True),
                 "count": Int(words={"all": -1}),
-                "device_ids": _STRINGS,
+                "device_ids": ListOf(_STR, once=True),
                 "driver": _STR,
-                "options": _LABELS,
+                "options": KeyValues("", once=True),
             },
             required=required,
         )
@@ -101,34 +103,59 @@ class _Options(Kind):
         return self._list.read(value, at, path, ctx)
 
 
+class _Filled(Kind):
+    """One string or a list of them, of which the empty ones say nothing."""
+
+    allows = _STRING_OR_LIST.allows
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        read = _STRING_OR_LIST.read(value, at, path, ctx)
+        if not isinstance(read, Seq):
+            return read
+        made = Seq(read.at)
+        for item, item_at in read.pairs():
+            if item:
+                made.add(item, item_at)
+        return made
+
+
 class _SshKeys(Kind):
     """`default`, `id=path`, or a mapping; canonical: a list of `id=path`."""
 
     allows = KeyValues().allows
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        read = KeyValues(None).read(value, at, path, ctx)
+        read = KeyValues(None, once=True).read(value, at, path, ctx)
         if not isinstance(read, Map):
             return read
         made = Seq(read.at)
+        for key in read if isinstance(value, Seq) else ():
+            if read[key] is None and key != "default":
+                ctx.refuse("wrong-value", f"{show(path)}: {key} has no path", read.keys_at[key], path, f"write {key}=PATH")
         for key, place in read.items():
             made.add(key if not place else f"{key}={absolute(place, ctx.base, ctx.home)}", read.keys_at[key])
         return made
 
 
-_RATE: Final = ListOf(Struct({"path": _STR, "rate": _SIZE}))
+_RATE: Final = ListOf(Struct({"path": _STR, "rate": Size(whole=True)}))
 _HOOKS: Final = ListOf(
     Struct(
-        {"command": Command(), "user": _STR, "privileged": _BOOL, "working_dir": _STR, "environment": _ENVIRONMENT},
+        {
+            "command": Command(),
+            "user": _STR,
+            "privileged": _BOOL,
+            "working_dir": _STR,
+            "environment": KeyValues(None, once=True),
+        },
         required=("command",),
     )
 )
 _UPDATE: Final = Struct(
     {
         "parallelism": _INT,
-        "delay": _DURATION,
+        "delay": Duration(zero=False),
         "failure_action": _STR,
-        "monitor": _DURATION,
+        "monitor": Duration(zero=False),
         "max_failure_ratio": Number(),
         "order": Str(("start-first", "stop-first")),
     }
@@ -145,19 +172,19 @@ _BUILD: Final = BuildSpec(
         "cache_from": _STRINGS,
         "cache_to": _STRINGS,
         "no_cache": _BOOL,
-        "additional_contexts": KeyValues(None),
+        "additional_contexts": Contexts(),
         "network": _STR,
         "provenance": Scalar((str, bool)),
         "sbom": Scalar((str, bool)),
         "pull": _BOOL,
         "target": _STR,
-        "shm_size": _SIZE,
+        "shm_size": Size(whole=True),
         "extra_hosts": ExtraHosts(),
         "isolation": _STR,
         "privileged": _BOOL,
         "secrets": ListOf(FileRef()),
         "tags": _STRINGS,
-        "ulimits": _ULIMITS,
+        "ulimits": MapOf(Ulimit(strict=True)),
         "platforms": _STRINGS,
     }
 )
@@ -171,10 +198,10 @@ _DEPLOY: Final = Struct(
         "update_config": _UPDATE,
         "resources": Struct(
             {
-                "limits": Struct({"cpus": Number(), "memory": Size(numbers=False), "pids": _INT}),
+                "limits": Struct({"cpus": Number(single=True), "memory": Size(numbers=False), "pids": _INT}),
                 "reservations": Struct(
                     {
-                        "cpus": Number(),
+                        "cpus": Number(single=True),
                         "memory": Size(numbers=False),
                         "generic_resources": ListOf(
                             Struct({"discrete_resource_spec": Struct({"kind": _STR, "value": Number()})})
@@ -196,13 +223,13 @@ _DEPLOY: Final = Struct(
 )
 _WATCH: Final = Struct(
     {
-        "ignore": _STRING_OR_LIST,
-        "include": _STRING_OR_LIST,
-        "path": FilePath(),
+        "ignore": ListOf(_STR, single=True, once=True),
+        "include": ListOf(_STR, single=True, once=True),
+        "path": FilePath(blank=False),
         "action": Str(("rebuild", "sync", "restart", "sync+restart", "sync+exec")),
         "target": _STR,
         "exec": _HOOKS.item,
-        "initial_sync": _BOOL,
+        "initial_sync": Bool(strict=True),
     },
     required=("path", "action"),
 )
@@ -215,8 +242,8 @@ _NETWORK_OF_SERVICE: Final = Struct(
         "link_local_ips": _STRINGS,
         "mac_address": _STR,
         "driver_opts": _OPTIONS,
-        "priority": Number(),
-        "gw_priority": Number(),
+        "priority": Int(strict=True, cut=True),
+        "gw_priority": Int(strict=True, cut=True),
     }
 )
 _PULL: Final = "always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+"
@@ -232,8 +259,8 @@ SERVICE: Final = Struct(
                 "device_read_iops": _RATE,
                 "device_write_bps": _RATE,
                 "device_write_iops": _RATE,
-                "weight": _INT,
-                "weight_device": ListOf(Struct({"path": _STR, "weight": _INT})),
+                "weight": Int(0, 65535, strict=True),
+                "weight_device": ListOf(Struct({"path": _STR, "weight": Int(0, 65535, strict=True)})),
             }
         ),
         "cap_add": _STRINGS,
@@ -244,13 +271,13 @@ SERVICE: Final = Struct(
         "configs": ListOf(FileRef()),
         "container_name": _STR,
         "cpu_count": Int(0),
-        "cpu_percent": Number(),
-        "cpu_shares": _INT,
-        "cpu_quota": _INT,
-        "cpu_period": _INT,
-        "cpu_rt_period": _INT,
-        "cpu_rt_runtime": _INT,
-        "cpus": Number(),
+        "cpu_percent": Int(0, 100),
+        "cpu_shares": Int(cut=True),
+        "cpu_quota": Int(cut=True),
+        "cpu_period": Int(cut=True),
+        "cpu_rt_period": Int(cut=True),
+        "cpu_rt_runtime": Int(cut=True),
+        "cpus": Number(single=True),
         "cpuset": _STR,
         "credential_spec": Struct({"config": _STR, "file": _STR, "registry": _STR}),
         "depends_on": depends_on(),
@@ -258,14 +285,14 @@ SERVICE: Final = Struct(
         "develop": Nullable(Struct({"watch": ListOf(_WATCH)})),
         "device_cgroup_rules": _STRINGS,
         "devices": ListOf(Device()),
-        "dns": _STRING_OR_LIST,
+        "dns": _Filled(),
         "dns_opt": _STRINGS,
         "dns_search": _STRING_OR_LIST,
         "domainname": _STR,
         "entrypoint": Command(),
         "env_file": ListOf(EnvFile(), single=True),
         "environment": _ENVIRONMENT,
-        "expose": _TEXTS,
+        "expose": ListOf(Scalar((str, int))),
         "extends": Extends(),
         "external_links": _STRINGS,
         "extra_hosts": ExtraHosts(),
@@ -275,7 +302,7 @@ SERVICE: Final = Struct(
             {
                 "disable": _BOOL,
                 "interval": _DURATION,
-                "retries": _INT,
+                "retries": Int(cut=True),
                 "test": _Test(),
                 "timeout": _DURATION,
                 "start_period": _DURATION,
@@ -293,7 +320,7 @@ SERVICE: Final = Struct(
         "logging": Struct({"driver": _STR, "options": _OPTIONS_OR_NULL}),
         "mac_address": _STR,
         "mem_limit": _SIZE,
-        "mem_reservation": _SIZE,
+        "mem_reservation": Size(whole=True),
         "mem_swappiness": _INT,
         "memswap_limit": _SIZE,
         "models": Names(Nullable(Struct({"endpoint_var": _STR, "model_var": _STR})), None),
@@ -302,7 +329,7 @@ SERVICE: Final = Struct(
         "oom_kill_disable": _BOOL,
         "oom_score_adj": Int(-1000, 1000),
         "pid": Nullable(_STR),
-        "pids_limit": _INT,
+        "pids_limit": Int(cut=True),
         "platform": _STR,
         "ports": Ports(),
         "post_start": _HOOKS,
@@ -327,13 +354,13 @@ SERVICE: Final = Struct(
         "stdin_open": _BOOL,
         "stop_grace_period": _DURATION,
         "stop_signal": _STR,
-        "storage_opt": _OPTIONS,
+        "storage_opt": _OPTIONS_OR_NULL,
         "sysctls": _LABELS,
         "tmpfs": _STRING_OR_LIST,
         "tty": _BOOL,
         "ulimits": _ULIMITS,
         "umask": Scalar(),
-        "use_api_socket": _BOOL,
+        "use_api_socket": Bool(strict=True),
         "user": _STR,
         "userns_mode": _STR,
         "uts": _STR,

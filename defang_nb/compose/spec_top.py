@@ -35,7 +35,7 @@ _NETWORK: Final = Resource(
     nullable=True,
 )
 _VOLUME: Final = Resource(
-    {"name": _STR, "driver": _STR, "driver_opts": _OPTIONS, "external": External(), "labels": KeyValues("")},
+    {"name": _STR, "driver": _STR, "driver_opts": _OPTIONS, "external": External(), "labels": KeyValues("", once=True)},
     nullable=True,
 )
 _FILE = {
@@ -43,13 +43,13 @@ _FILE = {
     "environment": _STR,
     "file": _STR,
     "external": External(),
-    "labels": KeyValues(""),
+    "labels": KeyValues("", once=True),
     "template_driver": _STR,
 }
 _SECRET: Final = Resource({**_FILE, "driver": _STR, "driver_opts": _OPTIONS}, nullable=False)
 _CONFIG: Final = Resource({**_FILE, "content": _STR}, nullable=False)
 _MODEL: Final = Struct(
-    {"name": _STR, "model": _STR, "context_size": Int(), "runtime_flags": ListOf(_STR)},
+    {"name": _STR, "model": _STR, "context_size": Int(strict=True), "runtime_flags": ListOf(_STR)},
     required=("model",),
 )
 

@@ -2,7 +2,8 @@
 
 A case is a mapping of: `files` (name → text; or `compose`, the text of compose.yaml; or `service`, what service `a` says there
 besides its image), `env`, `args` (those before `config`, such as -f; those after it are written with an @), `dir` (the
-project folder's name), `discover` (let the files be found). `@ROOT@` stands for the project folder in all of them.
+project folder's name), `discover` (the files are found), `differs` (why we mean to answer otherwise than the reference).
+`@ROOT@` stands for the project folder in all of them.
 """
 
 from __future__ import annotations
@@ -75,14 +76,16 @@ def ours(case: Case, folder: Path) -> dict[str, Any]:
     before, after = arguments(case, folder)
     options = _options([*before, *after], folder)
     try:
-        loaded = load(options.pop("sources"), working_dir=folder, environ=environment(case, folder), as_compose=True, **options)
+        sources = options.pop("sources")
+        start = sources[0].parent if sources else folder
+        loaded = load(sources, working_dir=start, environ=environment(case, folder), as_compose=True, **options)
     except DefangError as error:
-        return {"ok": False, "error": str(error), "placed": not isinstance(error, ComposeError) or _is_placed(error)}
+        return {"ok": False, "error": str(error), "placed": not isinstance(error, ComposeError) or _is_placed(error, folder)}
     return {"ok": True, "model": placeless(loaded.canonical, folder)}
 
 
-def _is_placed(error: ComposeError) -> bool:
-    return any(each.position for each in error.diagnostics) or ".yaml" in str(error)
+def _is_placed(error: ComposeError, folder: Path) -> bool:
+    return any(each.position for each in error.diagnostics) or ".yaml" in str(error) or str(folder) in str(error)
 
 
 def _options(given: list[str], folder: Path) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def _options(given: list[str], folder: Path) -> dict[str, Any]:
             case "--profile":
                 options["profiles"].append(next(words))
             case "--env-file":
-                options["env_files"].append(Path(next(words)))
+                options["env_files"].append(folder / next(words))
             case "--no-interpolate":
                 options["interpolate"] = False
             case "--all-resources":

@@ -230,6 +230,23 @@ VARIABLES = [
     service("likely-secret", "build.args.TOKEN", "build: {args: {§TOKEN: hunter22}}"),
 ]  # fmt: skip
 
-CASES = [*SYNTAX, *TOP, *TYPES, *PORTS_AND_MOUNTS, *EXTENSIONS, *REFERENCES, *FILES, *VARIABLES]
-NO_PLACE = {"project-name", "file-missing", "unknown-service"}
+MORE = [
+    service("exclusive-keys", "cpus", "§cpus: 1\ndeploy: {resources: {limits: {cpus: 2}}}"),
+    service("repeated", "volumes", "tmpfs: /t\nvolumes: [§'vol:/t']", "volumes: {vol: {}}\n"),
+    service("missing-key", "develop.watch[0].target", "develop: {watch: [§{path: ., action: sync}]}"),
+    service("wrong-value", "develop.watch[0].path", "develop: {watch: [{path: §'', action: rebuild}]}"),
+    service("wrong-value", "build.additional_contexts.q", "build: {additional_contexts: {q: §'service:b'}}", OTHER),
+    service("wrong-type", "build.additional_contexts.q", "build: {additional_contexts: {q: §7}}"),
+    service("wrong-value", "build.additional_contexts", "build: {additional_contexts: [§q]}"),
+    service("wrong-value", "build.ssh", "build: {ssh: [§key]}"),
+    service("wrong-value", "extra_hosts.a:b", "extra_hosts: {§'a:b': 1.1.1.1}"),
+    service("repeated", "build.ssh[1]", "build: {ssh: [default, §default]}"),
+    case("exclusive-keys", "volumes.v.driver", "services: {a: {image: x}}\nvolumes: {v: {external: true, §driver: d}}\n"),
+    case("project-name", "name", "name: §'!!'\nservices: {a: {image: x}}\n"),
+    case(
+        "wrong-variable", "", "services: {a: {image: x}}\n", options={"environ": {"COMPOSE_DISABLE_ENV_FILE": "maybe"}}
+    ),
+]  # fmt: skip
+CASES = [*SYNTAX, *TOP, *TYPES, *PORTS_AND_MOUNTS, *EXTENSIONS, *REFERENCES, *FILES, *VARIABLES, *MORE]
+NO_PLACE = {"project-name", "wrong-variable", "file-missing", "unknown-service"}
 """What was given on the command line stands in no file."""

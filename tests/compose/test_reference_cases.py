@@ -1,96 +1,54 @@
-"""The loader against answers of the reference (docker compose), case by case, where those answers are at hand."""
+"""The loader against answers of the reference (docker compose): those recorded beside our own cases, and more where at hand."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from defang_nb.compose import load
-from defang_nb.errors import DefangError
+from tests.compose import agreement
 
-CASES = Path(__file__).parents[3] / "shared" / "compose-cases.jsonl"
-UNMET: frozenset[str] = frozenset()
-"""Cases that are known not to agree yet; one that begins to agree has to leave this list."""
+MORE = Path(__file__).parents[3] / "shared" / "compose-cases.jsonl"
 
 
-def _cases() -> list[dict[str, Any]]:
-    if not CASES.is_file():
-        return []
-    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
-    return [case for case in cases if not case.get("head_differs")]
+def _disagreement(case: agreement.Case, answer: Mapping[str, Any], parent: Path) -> str:
+    ours = agreement.ours(case, agreement.put(case, parent))
+    if ours["ok"] != answer["ok"]:
+        return f"taken: {ours['ok']}, by the reference: {answer['ok']} {ours.get('error', '')}"
+    if not ours["ok"]:
+        return "" if ours["placed"] else f"a refusal without a place: {ours['error']}"
+    return "; ".join(agreement.differences(ours["model"], answer["model"]))
 
 
-def _pruned(value: Any) -> Any:
-    if isinstance(value, dict):
-        pruned = {key: _pruned(each) for key, each in value.items()}
-        return {key: each for key, each in pruned.items() if each not in (None, {}, [], "")}
-    return [_pruned(each) for each in value] if isinstance(value, list) else value
+@pytest.mark.parametrize("topic", [file.stem for file in sorted(agreement.CASES.glob("*.yaml"))])
+def test_answers_as_the_reference(topic: str, tmp_path: Path) -> None:
+    file = agreement.CASES / f"{topic}.yaml"
+    answers = agreement.answers(file)
+    cases = agreement.cases(file)
+    assert set(answers) == set(cases), "make compare RECORD=1 records the reference's answers"
+    wrong = {
+        name: why
+        for name, case in cases.items()
+        if bool(why := _disagreement(case, answers[name], tmp_path / name)) != ("differs" in case)
+    }
+    assert not wrong
 
 
-def _loose(value: Any) -> Any:
-    """Numbers that one side writes as text compare equal."""
-    if isinstance(value, dict):
-        return {key: _loose(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_loose(each) for each in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    try:
-        return repr(float(value))
-    except ValueError:
-        return value
+def test_answers_as_the_reference_did_elsewhere(tmp_path: Path) -> None:
+    if not MORE.is_file():
+        pytest.skip(f"no more reference cases: put them at {MORE}, one JSON object a line")
+    wrong = {}
+    for name, case, answer in _more():
+        if why := _disagreement(case, answer, tmp_path / name):
+            wrong[name] = why
+    assert not wrong
 
 
-def _options(case: dict[str, Any], folder: Path) -> dict[str, Any]:
-    options: dict[str, Any] = {"profiles": [], "services": [], "env_files": []}
-    files: list[Path] = []
-    arguments = iter(case["args"])
-    for argument in arguments:
-        match argument:
-            case "-f":
-                files.append(folder / next(arguments))
-            case "-p":
-                options["project_name"] = next(arguments)
-            case "--profile":
-                options["profiles"].append(next(arguments))
-            case "--env-file":
-                options["env_files"].append(Path(next(arguments)))
-            case "@--no-interpolate":
-                options["interpolate"] = False
-            case _:
-                options["services"].append(argument.removeprefix("@"))
-    discovered = case.get("nof") or "compose.override.yaml" in case["files"]
-    options["sources"] = files or (None if discovered else [folder / "compose.yaml"])
-    return options
-
-
-def _agrees(case: dict[str, Any], folder: Path) -> bool:
-    for name, text in case["files"].items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text.encode())
-    options = _options(case, folder)
-    expected = case["expect"]
-    environ = {"HOME": "/home/u", **case["env"]}
-    try:
-        loaded = load(options.pop("sources"), working_dir=folder, environ=environ, as_compose=True, **options)
-    except DefangError:
-        return not expected["ok"]
-    shown = json.dumps(loaded.canonical).replace(str(folder), "@ROOT@").replace(str(folder.parent), "@PARENT@")
-    return bool(expected["ok"]) and _loose(_pruned(json.loads(shown))) == _loose(_pruned(expected["model"]))
-
-
-def test_agrees_with_the_reference(tmp_path: Path) -> None:
-    cases = _cases()
-    if not cases:
-        pytest.skip(f"no reference cases: put them at {CASES}, one JSON object a line")
-    wrong = set()
-    for case in cases:
-        folder = tmp_path / case["id"] / case.get("dir", "proj")
-        folder.mkdir(parents=True)
-        if not _agrees(case, folder):
-            wrong.add(case["id"])
-    assert wrong == UNMET
+def _more() -> Iterator[tuple[str, agreement.Case, dict[str, Any]]]:
+    for line in MORE.read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        if not case.get("head_differs"):
+            yield case["id"], {**case, "discover": bool(case.get("nof"))}, case["expect"]
