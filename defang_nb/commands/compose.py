@@ -15,12 +15,17 @@ from defang_nb.model.source import format_diagnostic
 
 
 def compose_config(invocation: Invocation, host: Host) -> None:
-    """Raises `ComposeError`, `NotFoundError`. Warnings are notes, so that the result can be piped on."""
+    """Of the named files, else the face's own text (a notebook's cell), else of the files that are found here.
+
+    Raises `ComposeError`, `NotFoundError`. Warnings are notes, so that the result can be piped on.
+    """
+    name = invocation.text("project")
     files = [Path(each).expanduser().absolute() for each in invocation.many("files")]
+    cell = None if files else host.source(name)
     loaded = compose.load(
-        files or None,
+        [compose.Source(cell.label, cell.text)] if cell else files or None,
         working_dir=files[0].parent if files else Path.cwd(),
-        project_name=invocation.text("project"),
+        project_name=name or (cell.project if cell else "") or None,
         env_files=[Path(each).expanduser().absolute() for each in invocation.many("env_files")],
         profiles=invocation.many("profiles"),
         services=invocation.words,

@@ -178,3 +178,26 @@ def test_links_through_a_hub(url: str, base: str, expected: str) -> None:
     from defang_nb.notebook.links import proxied
 
     assert proxied(url, base) == expected
+
+
+def test_compose_config_is_about_the_cell_and_points_into_it(notebook: Notebook) -> None:
+    notebook.run(SHOP)
+    notebook.run("%defang compose config --as-compose")
+    assert notebook.error is None
+    assert "name: shop" in notebook.text
+    notebook.run("%%compose shop\nservices:\n\n  web: {image: '日本', ports: [\"80:80\", '99999']}\n")
+    for command in ("%defang compose config", "%defang up"):
+        notebook.run(command)
+        assert isinstance(notebook.error, ComposeError)
+        assert ":4:39: services.web.ports[1]: 99999 is out of range" in notebook.text
+        assert "\n    4 |   web: {image: '日本', ports: [\"80:80\", '99999']}\n" in notebook.text
+        assert "\n      | " + " " * 16 + "\u3000\u3000" + " " * 20 + "^\n" in notebook.text
+
+
+def test_a_finding_of_the_provider_quotes_the_cell_without_its_secrets(notebook: Notebook) -> None:
+    notebook.run("%%compose shop\nservices:\n  db: {image: redis, environment: {DB_PASSWORD: hunter22}, privileged: true}\n")
+    assert notebook.error is None
+    for shown in (notebook.plain, notebook.html):
+        assert "privileged is ignored" in shown
+        assert "{DB_PASSWORD: ••••••••}, privileged: true}" in shown
+        assert "hunter22" not in shown
