@@ -51,16 +51,25 @@ def join(parts: Sequence[Json]) -> Json:
 
 def references(value: Json) -> Iterator[tuple[str, str]]:
     """Every `(urn, output)` that `value` refers to."""
-    match value:
-        case {"$ref": str(target), **rest} if not rest:
+    found: list[tuple[str, str]] = []
+    _collect(value, found)
+    return iter(found)
+
+
+def _collect(value: Json, found: list[tuple[str, str]]) -> None:
+    """Written for speed, as is `resolve`: a plan looks at every value of every resource, and nearly all are strings."""
+    if isinstance(value, dict | Mapping):
+        target = value.get("$ref") if len(value) == 1 else None
+        if isinstance(target, str):
             urn, _, output = target.rpartition("#")
-            yield urn, output
-        case Mapping():
-            for each in value.values():
-                yield from references(each)
-        case list() | tuple():
-            for each in value:
-                yield from references(each)
+            found.append((urn, output))
+            return
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for each in value:
+        if not isinstance(each, str):
+            _collect(each, found)
 
 
 def config_keys(value: Json) -> Iterator[str]:
@@ -78,15 +87,16 @@ def config_keys(value: Json) -> Iterator[str]:
 
 def resolve(value: Json, output: Callable[[str, str], Json]) -> Json:
     """`value` with every reference replaced by `output(urn, name)`; configuration stays symbolic."""
-    match value:
-        case {"$ref": str(target), **rest} if not rest:
-            urn, _, name = target.rpartition("#")
-            return output(urn, name)
-        case {"$join": list(parts), **rest} if not rest:
-            known = [resolve(part, output) for part in parts]
-            return join([part if isinstance(part, Mapping) else str(part) for part in known])
-        case Mapping():
-            return {key: resolve(each, output) for key, each in value.items()}
-        case list() | tuple():
-            return [resolve(each, output) for each in value]
+    if isinstance(value, dict | Mapping):
+        if len(value) == 1:
+            match value:
+                case {"$ref": str(target)}:
+                    urn, _, name = target.rpartition("#")
+                    return output(urn, name)
+                case {"$join": list(parts)}:
+                    known = [resolve(part, output) for part in parts]
+                    return join([part if isinstance(part, Mapping) else str(part) for part in known])
+        return {key: each if isinstance(each, str) else resolve(each, output) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [each if isinstance(each, str) else resolve(each, output) for each in value]
     return value

@@ -20,12 +20,13 @@ def creation_order(desired: Sequence[Resource]) -> list[Resource]:
     waits: dict[str, set[str]] = {}
     dependents: dict[str, list[str]] = {}
     for resource in desired:
-        waits[resource.urn] = set(resource.dependencies)
-        for urn in resource.dependencies:
+        needed = resource.dependencies
+        waits[resource.urn] = set(needed)
+        for urn in needed:
             if urn not in place:
                 raise DefangError(f"{name_of(resource.urn)} depends on {name_of(urn)}, which is not in the project")
             dependents.setdefault(urn, []).append(resource.urn)
-    free = [place[urn] for urn, needed in waits.items() if not needed]
+    free = [place[urn] for urn, others in waits.items() if not others]
     heapq.heapify(free)
     ordered: list[Resource] = []
     while free:
