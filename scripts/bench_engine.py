@@ -1,7 +1,7 @@
 """`make bench`, the deployment engine's part: planning, scheduling and recording, without any provider's own time.
 
-The cloud is the tests' own, in memory and instantly ready; what is recorded goes to real files, synced. Figures to compare, never
-a test. Where a figure depends on the disk, the disk's own part is measured beside it: a bare write with fsync.
+The cloud is the tests' own, in memory and instantly ready; what is recorded goes to real files, synced. Figures to compare,
+never a test. Where a figure depends on the disk, the disk's own part is measured beside it: a bare write with fsync.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -29,8 +29,8 @@ from defang_nb.model.value import ref  # noqa: E402
 from defang_nb.providers.local.store import FileStore  # noqa: E402
 from defang_nb.provision.lease import Lease  # noqa: E402
 from defang_nb.provision.planner import plan  # noqa: E402
-from defang_nb.provision.recovery import record_of  # noqa: E402
 from defang_nb.provision.ports import Made, ObjectStore, Operation  # noqa: E402
+from defang_nb.provision.recovery import record_of  # noqa: E402
 from tests.provision.fakecloud import PROJECT, Cloud, FakeType, Line, Story, a  # noqa: E402
 from tests.provision.run import OWNER, deploy  # noqa: E402
 from tests.provision.virtual import LoopClock, VirtualLoop  # noqa: E402

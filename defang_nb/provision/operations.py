@@ -62,16 +62,12 @@ class Operations:
     async def create(self, type_: ResourceType, resource: Resource, created: Callable[[], None]) -> None:
         """Make what is not there. If it never becomes ready it stays recorded, and the next deployment repairs it."""
         gone = self._state.recorded.get(resource.urn)
-        begun = await self._make(type_, resource, forget=gone is not None)
-        created()
-        await self._settle(type_, *begun)
+        await self._make(type_, resource, created, forget=gone is not None)
 
     async def update(self, type_: ResourceType, resource: Resource, record: Recorded, created: Callable[[], None]) -> None:
         """Change what is there; when that fails, change it back to what is recorded (if that ever worked)."""
         try:
-            begun = await self._change(type_, resource, record)
-            created()
-            await self._settle(type_, *begun)
+            await self._change(type_, resource, record, created)
         except LeaseLostError:
             raise
         except DefangError as error:
@@ -83,9 +79,7 @@ class Operations:
         try:
             if not first:
                 await self.delete(type_, record)
-            begun = await self._make(type_, resource, retires=record if first else None)
-            created()
-            await self._settle(type_, *begun)
+            await self._make(type_, resource, created, retires=record if first else None)
         except LeaseLostError:
             raise
         except DefangError as error:
@@ -104,9 +98,15 @@ class Operations:
         await self._state.append(self._end(record.urn, None, begin))
 
     async def _make(
-        self, type_: ResourceType, resource: Resource, *, forget: bool = False, retires: Recorded | None = None
-    ) -> tuple[Operation, Made]:
-        """Create and record, not ready yet; `forget` what is recorded now, since it is gone, or retire it."""
+        self,
+        type_: ResourceType,
+        resource: Resource,
+        created: Callable[[], None],
+        *,
+        forget: bool = False,
+        retires: Recorded | None = None,
+    ) -> None:
+        """Create, record, and wait until it is ready; `forget` what is recorded now, since it is gone, or retire it."""
         begin = self._begin(resource.urn, Action.CREATE, resource)
         operation = self._operation(resource, begin, None)
         gone = [self._end(resource.urn, None)] if forget else []
@@ -115,9 +115,7 @@ class Operations:
         except _CallError as error:
             await self._record_remains(type_, begin, resource, retires)
             raise error.cause from error
-        record = record_of(resource, made, deployment=self._deployment)
-        await self._state.append(self._end(resource.urn, record, begin, retires))
-        return operation, made
+        await self._settle(type_, operation, made, begin, created, retires)
 
     def _creating(self, type_: ResourceType, operation: Operation) -> Callable[[], Awaitable[Made]]:
         """The call to create, which may be tried again: after a lost reply it first looks for what that call made."""
@@ -155,8 +153,8 @@ class Operations:
             recorded, retired = record_of(resource, remains, deployment=self._deployment), retires
         await self._state.append(self._end(resource.urn, recorded, begin, retired))
 
-    async def _change(self, type_: ResourceType, resource: Resource, record: Recorded) -> tuple[Operation, Made]:
-        """Update and record, not ready yet."""
+    async def _change(self, type_: ResourceType, resource: Resource, record: Recorded, created: Callable[[], None]) -> None:
+        """Update, record, and wait until it is ready."""
         begin = self._begin(resource.urn, Action.UPDATE, resource)
         operation = self._operation(resource, begin, record)
         try:
@@ -164,16 +162,34 @@ class Operations:
         except _CallError as error:
             await self._state.append(self._end(record.urn, msgspec.structs.replace(record, ready=False), begin))
             raise error.cause from error
-        changed = record_of(resource, made, deployment=self._deployment)
-        await self._state.append(self._end(resource.urn, changed, begin))
-        return operation, made
+        await self._settle(type_, operation, made, begin, created)
 
-    async def _settle(self, type_: ResourceType, operation: Operation, made: Made) -> None:
-        """Wait until it is ready, and record that with the final outputs."""
-        outputs = await unless(self._stop, call(lambda: type_.ready(operation, made), self._clock))
-        made = Made(id=made.id, outputs={**made.outputs, **outputs})
-        record = record_of(operation.resource, made, deployment=self._deployment, ready=True)
-        await self._state.append(self._end(record.urn, record))
+    async def _settle(
+        self,
+        type_: ResourceType,
+        operation: Operation,
+        made: Made,
+        begin: Begin | None,
+        created: Callable[[], None],
+        retires: Recorded | None = None,
+    ) -> None:
+        """Record it as not ready yet, and again with the final outputs when it is; at once, where it is ready at once."""
+        resource, urn = operation.resource, operation.resource.urn
+        becoming = asyncio.ensure_future(call(lambda: type_.ready(operation, made), self._clock))
+        try:
+            await asyncio.sleep(0)
+            if not becoming.done() or becoming.exception() is not None:
+                record = record_of(resource, made, deployment=self._deployment)
+                await self._state.append(self._end(urn, record, begin, retires))
+                created()
+                begin, retires = None, None
+            outputs = await unless(self._stop, becoming)
+        finally:
+            becoming.cancel()
+        final = Made(id=made.id, outputs={**made.outputs, **outputs})
+        record = record_of(resource, final, deployment=self._deployment, ready=True)
+        await self._state.append(self._end(urn, record, begin, retires))
+        created()
 
     async def _undo(self, error: DefangError, back: Awaitable[None]) -> NoReturn:
         """Go `back` after `error`, and raise what came of that."""
@@ -193,7 +209,7 @@ class Operations:
         now = self._state.recorded.get(record.urn)
         if not record.ready or now is None:
             raise error
-        await self._settle(type_, *await self._change(type_, resource_of(record), now))
+        await self._change(type_, resource_of(record), now, _nobody)
 
     async def _switch_back(self, type_: ResourceType, record: Recorded) -> None:
         """The replaced one takes its place again; its failed replacement retires, and is deleted."""
@@ -213,7 +229,7 @@ class Operations:
             raise error
         if failed is not None:
             await self.delete(type_, failed)
-        await self._settle(type_, *await self._make(type_, resource_of(record)))
+        await self._make(type_, resource_of(record), _nobody)
 
     async def _call(self, type_: ResourceType, what: Callable[[], Awaitable[T]], *begin: Entry) -> T:
         """A call that changes something: so many at a time, none that begins after the stop, or after others took over.
@@ -261,6 +277,10 @@ class Operations:
 
     def _operation(self, resource: Resource, begin: Begin, previous: Recorded | None) -> Operation:
         return Operation(resource=resource, token=begin.token, deployment=self._deployment, emit=self._emit, previous=previous)
+
+
+def _nobody() -> None:
+    """Nobody waits for what is made as it was before."""
 
 
 def resource_of(record: Recorded) -> Resource:
