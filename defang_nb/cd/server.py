@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from defang_nb.cd.run import Run
     from defang_nb.cd.story import Story
     from defang_nb.providers.history import History
+    from defang_nb.provision.ports import ObjectStore
 
     _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -122,8 +123,12 @@ class Service(cd_pb2_grpc.CdServicer):
         store = await provider.store()
         history = History(store)
         if self._recovered is None:
-            self._recovered = asyncio.create_task(self._close_abandoned(history))
-        await asyncio.shield(self._recovered)
+            self._recovered = asyncio.create_task(self._take_over(store, history))
+        try:
+            await asyncio.shield(self._recovered)
+        except DefangError:
+            self._recovered = None  # a full disk, say: the next deployment tries again
+            raise
         if await history.known(request.project.name, request.deployment):
             return
         if request.deployment in self._runs:
@@ -161,10 +166,12 @@ class Service(cd_pb2_grpc.CdServicer):
         while len(self._unkept) > UNKEPT:
             del self._unkept[next(iter(self._unkept))]
 
-    async def _close_abandoned(self, history: History) -> None:
+    async def _take_over(self, store: ObjectStore, history: History) -> None:
         """There is one cd for a stack, and it is this one: what an earlier one began and did not end is over."""
         from defang_nb.cd.story import close_abandoned
+        from defang_nb.provision.bootstrap import bootstrap
 
+        await bootstrap(store)
         for summary in await history.unfinished():
             if summary.id not in self._runs:
                 _log.info("%s was abandoned by an earlier cd", summary.id)
