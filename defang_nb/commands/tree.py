@@ -112,6 +112,9 @@ DEPLOYMENT = Argument(
     "DEPLOYMENT", "its id, or a unique beginning of it (default: the latest)", Arity.OPTIONAL, Complete.DEPLOYMENT
 )
 
+LISTS = ("services", "volumes", "networks", "models", "profiles", "images")
+"""What `compose config` can list instead of the whole file; the first that is asked for."""
+
 TREE: tuple[Command, ...] = (
     Command(
         ("up",),
@@ -247,23 +250,27 @@ TREE: tuple[Command, ...] = (
     Command(
         ("compose", "config"),
         "check the Compose files and print what they mean",
-        "",
+        "Everything is resolved: variables, override files, `extends`, `include`, profiles, defaults. What is printed is\n"
+        "a valid Compose file again (a `$` is written `$$`). Warnings go to the error output.",
         (
             FILES,
             PROJECT,
             PROFILE,
             ENV_FILE,
             Option(("--no-interpolate",), "leave variables as they stand", "no_interpolate"),
+            Option(("--all-resources",), "also networks, volumes and the like that no service uses", "all_resources"),
             Option(
                 ("--as-compose",),
-                "as one canonical Compose file (else: the project as services are made from it)",
+                "read as docker compose does: variables of the environment are seen, and unset ones are blank",
                 "as_compose",
             ),
-            Option(("--all-resources",), "also networks, volumes and the like that no service uses", "all_resources"),
             Option(("--format",), "yaml or json (default: yaml)", "format", "FORMAT", choices=("yaml", "json")),
+            Option(("-o", "--output"), "write it to this file", "file", "FILE", completes=Complete.FILE),
+            Option(("-q", "--quiet"), "only check; print nothing", "quiet"),
+            *(Option((f"--{each}",), f"only list the {each}, one a line", f"list_{each}") for each in LISTS),
         ),
         (SERVICES,),
-        ("compose config --format json", "compose config -f compose.yaml -f compose.prod.yaml"),
+        ("compose config", "compose config --format json web", "compose config -f compose.yaml -f compose.prod.yaml"),
     ),
     Command(
         ("show",),

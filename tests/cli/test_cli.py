@@ -81,8 +81,27 @@ def test_compose_config_prints_the_canonical_file(tmp_path: Path) -> None:
     model = json.loads(done.stdout)
     assert model["name"] == "shop"
     assert model["services"]["web"]["image"] == "nginx:1"
-    kept = run("compose", "config", "--as-compose", "--no-interpolate", cwd=tmp_path)
+    kept = run("compose", "config", "--no-interpolate", cwd=tmp_path)
     assert "nginx:${TAG:-1}" in kept.stdout
+
+
+def test_compose_config_prints_what_loads_again_and_lists_what_is_in_it(tmp_path: Path) -> None:
+    web = "web: {build: ., environment: [A=a$$b, KEY], privileged: 'yes'}"
+    (tmp_path / "compose.yaml").write_text(f"name: shop\nservices:\n  {web}\n  db: {{image: pg, profiles: [all]}}\n")
+    first = run("compose", "config", "-o", "made.yaml", cwd=tmp_path)
+    assert (first.returncode, first.stdout) == (0, "")
+    made = (tmp_path / "made.yaml").read_text()
+    assert "A: a$$b" in made
+    assert 'KEY: "${KEY}"' in made
+    assert "db:" not in made
+    assert "command:" not in made
+    assert "compose.yaml:3:59: warning" in first.stderr
+    again = run("compose", "config", "-f", "made.yaml", cwd=tmp_path)
+    assert again.stdout == made
+    assert run("compose", "config", "--services", "--profile", "all", cwd=tmp_path).stdout.split() == ["web", "db"]
+    assert run("compose", "config", "--images", cwd=tmp_path).stdout == "shop-web\n"
+    assert run("compose", "config", "--profiles", cwd=tmp_path).stdout == "all\n"
+    assert run("compose", "config", "-q", cwd=tmp_path).stdout == ""
 
 
 def test_no_compose_file_is_said_in_a_line(tmp_path: Path) -> None:

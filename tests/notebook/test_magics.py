@@ -52,6 +52,14 @@ def app(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text('FROM python:3-slim\nCMD ["python", "-m", "http.server", "8000"]\n')
 
 
+def test_what_a_cells_compose_text_comes_to(notebook: Notebook) -> None:
+    notebook.run(SHOP)
+    notebook.run("%defang compose config")
+    assert notebook.error is None, notebook.text
+    assert notebook.text.startswith("name: shop\n")
+    assert 'KEY: "${SECRET}"' in notebook.text
+
+
 def test_a_compose_cell_shows_its_services(notebook: Notebook) -> None:
     notebook.run(SHOP)
     assert notebook.error is None, notebook.text
