@@ -11,6 +11,7 @@ from defang_nb.compose import variables
 from defang_nb.compose.decode import decode
 from defang_nb.compose.interpolate import Interpolation
 from defang_nb.compose.kinds import DROP, Context, Str
+from defang_nb.compose.limits import DERIVED, INCLUDE_DEPTH, weight
 from defang_nb.compose.merge import drop_nulls, enforce_unique, merge
 from defang_nb.compose.nodes import Map, Node, Seq
 from defang_nb.compose.paths import absolute
@@ -46,6 +47,35 @@ class _Unread(Map):
         self.read: set[str] = set()
 
 
+_Included = tuple[tuple[str, ...], str]
+"""The files of an include, and its folder."""
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A service `name` of `file`, that may extend another; `reader` knows where its paths start."""
+
+    reader: Assembler
+    services: Map
+    file: str
+    name: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.file, self.name
+
+    @property
+    def service(self) -> Map:
+        if isinstance(self.services, _Unread):
+            self.reader._check(self.name, self.services)
+        service: Map = self.services[self.name]
+        return service
+
+    @property
+    def told(self) -> str:
+        return f"{self.name} extends {self.service['extends']['service']} ({self.service.value_at('extends')})"
+
+
 @dataclass
 class Assembler:
     """Reads the files of one project folder. `including` are the files being read, so that none includes itself, and
@@ -61,7 +91,7 @@ class Assembler:
     including: tuple[str, ...] = ()
     included_at: tuple[Position, ...] = ()
     _bases: dict[str, _Unread | None] = field(default_factory=dict)
-    _extending: dict[tuple[str, str], str] = field(default_factory=dict)
+    _included: dict[_Included, list[tuple[dict[str, str], Map]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.context = Context(self.problems, self.base, self.home, raw=not self.interpolate)
@@ -112,7 +142,7 @@ class Assembler:
         services = document.get("services")
         if isinstance(services, Map):
             for name in list(services):
-                services[name] = self._extended(name, services, file, ())
+                services[name] = self._extended(name, services, file)
                 enforce_unique(services[name])
         for included in self._includes(includes, at):
             self._import(included, document)
@@ -120,56 +150,67 @@ class Assembler:
 
     # ---- extends -----------------------------------------------------------------------------------------------------
 
-    def _extended(self, name: str, services: Map, file: str, chain: tuple[tuple[str, str], ...]) -> Map:
-        if isinstance(services, _Unread):
-            self._check(name, services)
-        service: Map = services[name]
-        extends = service.get("extends")
-        if not isinstance(extends, Map):
-            return service
+    def _extended(self, name: str, services: Map, file: str) -> Map:
+        """The service with all that it extends. A chain may be long: it is followed to its end, then laid over each other."""
+        link = _Link(self, services, file, name)
+        chain: dict[tuple[str, str], _Link] = {}
+        while isinstance(link.service.get("extends"), Map):
+            chain[link.key] = link
+            following = link.reader._following(link, chain)
+            if following is None:
+                break
+            link = following
+        base = None if link.key in chain else link.service
+        for each in reversed(chain.values()):
+            made = self._without_extends(each.service)
+            if base is not None:
+                self._derive(base, made, each)
+                at = made.at
+                made = merge(base, made, ("services", each.name))
+                made.at = at
+            each.services[each.name] = base = made
+        return link.service if base is None else base
+
+    def _derive(self, base: Map, own: Map, link: _Link) -> None:
+        """Count what is taken over from `base`; mappings that both have are copied."""
+        both = sum(2 * len(value) for key, value in base.items() if key in own and isinstance(value, Map))
+        at = own.value_at("extends")
+        self.problems.derive(
+            weight(base, DERIVED) + both, "services that extend others", at, ("services", link.name, "extends")
+        )
+
+    def _following(self, link: _Link, chain: Mapping[tuple[str, str], _Link]) -> _Link | None:
+        """What `link` extends; None when there is no such thing, which is noted."""
+        service, name, file = link.service, link.name, link.file
+        extends: Map = service["extends"]
         at = service.value_at("extends")
         path = ("services", name, "extends")
-        chain = (*chain, (file, name))
         other, wanted = extends.get("file"), extends["service"]
         other = normpath(other) if other else None
         target = (variables.display(other, self.root) if other else file, wanted)
-        self._extending[file, name] = f"{name} extends {wanted} ({at})"
         if target in chain:
-            circle = chain[chain.index(target) :]
-            shown = " → ".join(each for _, each in (*circle, target))
-            steps = [self._extending[each] for each in circle if each in self._extending]
+            links = list(chain.values())
+            circle = links[list(chain).index(target) :]
+            shown = " → ".join(each.name for each in (*circle, chain[target]))
+            steps = [each.told for each in circle]
             hint = f"one of them has to do without: {', '.join(steps)}"
             self.problems.error("extends-cycle", f"services extend each other in a circle: {shown}", at, path, hint)
-            for _, each in chain:
-                self.problems.mark(("services", each))
-            return self._without_extends(service)
-        base = self._base(other, wanted, services, file, at, path, chain)
-        if base is None:
-            return self._without_extends(service)
-        made = merge(base, self._without_extends(service), ("services", name))
-        made.at = service.at
-        return made
-
-    def _base(
-        self, other: str | None, wanted: str, services: Map, file: str, at: Position | None, path: tuple[str, ...],
-        chain: tuple[tuple[str, str], ...],
-    ) -> Map | None:  # fmt: skip
+            for each in links:
+                self.problems.mark(("services", each.name))
+            return None
         if other is None:
-            if wanted not in services:
-                if not self.problems.is_gone("services", wanted):
-                    hint = did_you_mean(wanted, services) or known_here(services, "other service")
-                    self.problems.error(
-                        "unknown-service", f'there is no service "{wanted}" to extend in {file}', at, path, hint
-                    )
-                return None
-            return self._extended(wanted, services, file, chain)
+            if wanted in link.services:
+                return replace(link, name=wanted)
+            if not self.problems.is_gone("services", wanted):
+                hint = did_you_mean(wanted, link.services) or known_here(link.services, "other service")
+                message = f'there is no service "{wanted}" to extend in {file}'
+                self.problems.error("unknown-service", message, at, path, hint)
+            return None
         folder = str(FilePath(other).parent)
         elsewhere = self if folder == self.base else replace(self, base=folder)
-        return elsewhere._from_file(other, wanted, at, path, chain)
+        return elsewhere._from_file(other, wanted, at, path)
 
-    def _from_file(
-        self, other: str, wanted: str, at: Position | None, path: tuple[str, ...], chain: tuple[tuple[str, str], ...]
-    ) -> Map | None:
+    def _from_file(self, other: str, wanted: str, at: Position | None, path: tuple[str, ...]) -> _Link | None:
         name = variables.display(other, self.root)
         if other not in self._bases:
             self._bases[other] = self._services_of(other, name, at, path)
@@ -180,9 +221,10 @@ class Assembler:
             hint = did_you_mean(wanted, services) or known_here(services, "service")
             self.problems.error("unknown-service", f'there is no service "{wanted}" in {name}', at, path, hint)
             return None
-        return self._extended(wanted, services, name, chain)
+        return _Link(self, services, name, wanted)
 
     def _services_of(self, file: str, name: str, at: Position | None, path: tuple[str, ...]) -> _Unread | None:
+        self.problems.open(at, path)
         text = variables.read_text(file, self.problems, at, path, what="the file to extend from")
         if text is None:
             return None
@@ -239,16 +281,24 @@ class Assembler:
             hint = f"take one of the includes away: {steps}"
             self.problems.error("include-cycle", f"{shown} includes itself", at, path, hint)
             return None
-        sources: list[Source] = []
-        for file in files:
-            text = variables.read_text(file, self.problems, at, path, what="the file to include")
-            if text is None:
-                return None
-            sources.append(Source(variables.display(file, self.root), text))
+        if len(self.included_at) >= INCLUDE_DEPTH:
+            hint = f"at most {INCLUDE_DEPTH} files may include each other in a row"
+            self.problems.error("too-deep", "includes are nested too deep", at, path, hint)
+            return None
         given = item.get("project_directory")
         folder = absolute(given, self.base, self.home) if given else str(FilePath(files[0]).parent)
         env_files = [absolute(each, self.base, self.home) for each in item.get("env_file", ())]
         own = variables.of_included(self.variables, folder, env_files, self.problems, at, path, self.root, self.as_compose)
+        known = self._included.setdefault((tuple(files), folder), [])
+        if (model := next((model for seen, model in known if seen == own), None)) is not None:
+            return model
+        sources: list[Source] = []
+        for file in files:
+            self.problems.open(at, path)
+            text = variables.read_text(file, self.problems, at, path, what="the file to include")
+            if text is None:
+                return None
+            sources.append(Source(variables.display(file, self.root), text))
         inner = Assembler(
             self.problems,
             own,
@@ -259,9 +309,11 @@ class Assembler:
             self.interpolate,
             (*self.including, *files),
             (*self.included_at, at),
+            _included=self._included,
         )
         model = inner.model(inner.read(sources))
         set_build_context(model, folder)
+        known.append((own, model))
         return model
 
     def _import(self, included: Map, document: Map) -> None:
@@ -271,10 +323,13 @@ class Assembler:
                 continue
             ours = document.get(section)
             if not isinstance(ours, Map):
-                document.put(section, theirs, included)
+                copy = Map(theirs.at)
+                copy.copy_marks(theirs)
+                copy.update(theirs)
+                document.put(section, copy, included)
                 continue
             for name, value in theirs.items():
-                if name in ours and ours[name] != value:
+                if name in ours and ours[name] is not value and ours[name] != value:
                     message = f"{section}.{name} is also defined in an included file ({theirs.key_at(name)})"
                     hint = "rename one of them, or override it in a file beside the included one"
                     self.problems.error("include-conflict", message, ours.key_at(name), (section, name), hint)

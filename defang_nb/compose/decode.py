@@ -10,14 +10,11 @@ from typing import Any
 
 import yaml
 
+from defang_nb.compose.limits import CHARACTERS, DEPTH, DOCUMENTS, PER_MAPPING, PER_SCALAR, WRITTEN
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.problems import Problems, did_you_mean
 from defang_nb.compose.scalars import resolve
 from defang_nb.model.source import Position
-
-MAX_DEPTH = 100
-MAX_COPIED = 300_000
-"""How many nodes aliases may copy in one file, so that a few lines can't fill the memory."""
 
 _RESET = "!reset"
 _OVERRIDE = "!override"
@@ -104,7 +101,7 @@ class _Builder:
         self.anchors: dict[str, Node] = {}
         self.open: set[str] = set()
         self.path: list[str | int] = []
-        self.copied = 0
+        self.depth = 0
 
     def documents(self, text: str) -> list[Node]:
         parser = yaml.CBaseLoader(text.removeprefix("\ufeff"))
@@ -116,6 +113,9 @@ class _Builder:
                 if kind is yaml.DocumentStartEvent:
                     self.anchors, self.open = {}, set()
                 elif kind in (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent):
+                    if len(found) >= DOCUMENTS:
+                        hint = f"at most {DOCUMENTS:,} documents may be in one file"
+                        raise _SyntaxError("too many documents", self.place(event), hint)
                     node = self.build(event)
                     found.append(node.value if isinstance(node, _Override) else None if isinstance(node, _Reset) else node)
                 elif kind is yaml.StreamEndEvent:
@@ -136,12 +136,12 @@ class _Builder:
         elif kind is yaml.AliasEvent:
             return self.alias(event)
         else:
-            if len(self.path) > MAX_DEPTH:
-                hint = f"at most {MAX_DEPTH} mappings or lists may be in each other"
-                raise _SyntaxError(f"nested deeper than {MAX_DEPTH} levels", self.place(event), hint)
             if event.anchor:
                 self.open.add(event.anchor)
+            self.deeper(event)
             value = self.mapping(event) if kind is yaml.MappingStartEvent else self.sequence(event)
+            self.depth -= 1
+            self.problems.write(len(value) + 1, value.at)
             if event.anchor:
                 self.open.discard(event.anchor)
             if event.tag == _RESET:
@@ -151,6 +151,12 @@ class _Builder:
         if event.anchor:
             self.anchors[event.anchor] = value
         return value
+
+    def deeper(self, event: Any) -> None:
+        if self.depth > DEPTH:
+            hint = f"at most {DEPTH} mappings or lists may be in each other"
+            raise _SyntaxError(f"nested deeper than {DEPTH} levels", self.place(event), hint)
+        self.depth += 1
 
     def tagged(self, event: Any, tag: str) -> Node:
         if tag == _RESET:
@@ -172,22 +178,27 @@ class _Builder:
         return self.copy(self.anchors[name], event)
 
     def copy(self, node: Node, event: Any) -> Node:
-        self.copied += 1
-        if self.copied > MAX_COPIED:
-            hint = f"aliases may stand for {MAX_COPIED:,} values in all: use fewer of them inside of each other"
-            raise _SyntaxError("YAML: aliases expand to too much", self.place(event), hint)
+        if isinstance(node, _Override):
+            return _Override(self.copy(node.value, event))
+        if not isinstance(node, (Map, Seq)):
+            values = PER_SCALAR + (len(node) // CHARACTERS if isinstance(node, str) else 0)
+            self.problems.derive(values, "aliases", self.place(event), tuple(self.path))
+            return node
+        self.problems.derive(PER_MAPPING + len(node), "aliases", self.place(event), tuple(self.path))
+        self.deeper(event)
+        made: Map | Seq
         if isinstance(node, Map):
             made = Map(node.at)
             made.copy_marks(node)
             for key, value in node.items():
                 made[key] = self.copy(value, event)
-            return made
-        if isinstance(node, Seq):
-            items = Seq(node.at)
-            items.items_at = list(node.items_at)
-            items.extend(self.copy(value, event) for value in node)
-            return items
-        return node
+        else:
+            made = Seq(node.at)
+            made.items_at = list(node.items_at)
+            for value in node:
+                made.append(self.copy(value, event))
+        self.depth -= 1
+        return made
 
     def sequence(self, event: Any) -> Seq:
         made = Seq(self.place(event))
@@ -200,6 +211,8 @@ class _Builder:
                 value = value.value
             if not isinstance(value, _Reset):
                 made.add(value, self.place(item))
+                if len(made) > WRITTEN:
+                    break  # it is counted, and refused, by whom it is for
         return made
 
     def mapping(self, event: Any) -> Map:
@@ -223,12 +236,14 @@ class _Builder:
             made.keys_at[key] = at
             made.values_at[key] = self.place(value_event)
             if isinstance(value, _Reset):
-                made.resets.add(key)
+                made.resets |= {key}
             elif isinstance(value, _Override):
-                made.overrides.add(key)
+                made.overrides |= {key}
                 made[key] = value.value
             else:
                 made[key] = value
+            if len(made) > WRITTEN:
+                break
         for each in merged or ():
             for key, value in each.items():
                 if key not in made and key not in made.resets:

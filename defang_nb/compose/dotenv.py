@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
+from defang_nb.compose.limits import FILLED
 from defang_nb.compose.template import Filler, TemplateError
 from defang_nb.model.value import ConfigRef
 
@@ -69,6 +70,7 @@ class _Parser:
         self.lines = lines
         self.counted = (0, 1)
         self.index = 0
+        self.filled = 0
         self.found: dict[str, str] = {}
         self.lookup = lookup
         self.filler = Filler(self._value_of, missing)
@@ -150,7 +152,11 @@ class _Parser:
     def _fill(self, value: str, start: int = 0) -> str:
         """A value that begins `start` after the index, filled in."""
         try:
-            return self.filler.fill(value)
+            filled = self.filler.fill(value)
+            self.filled += len(filled)
+            if self.filled > FILLED:
+                self._fail("with their variables the values are too large", "use variables less often")
+            return filled
         except TemplateError as problem:
             self.index += start + self.filler.offset
             self._fail(str(problem), problem.hint or f"set {problem.name}, or give a default: ${{{problem.name}:-value}}")

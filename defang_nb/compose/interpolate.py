@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from defang_nb.compose.limits import CHARACTERS
 from defang_nb.compose.locate import dollar
 from defang_nb.compose.nodes import Map, Node, Path, Seq
 from defang_nb.compose.problems import Problems, did_you_mean
@@ -83,7 +84,10 @@ class Interpolation:
     def _fill(self, value: str) -> str | None:
         self._value = value
         try:
-            return self._filler.fill(value)
+            filled = self._filler.fill(value)
+            if len(filled) > CHARACTERS:
+                self.problems.derive(len(filled) // CHARACTERS, "variables", self._at, tuple(self._path))
+            return filled
         except TemplateError as problem:
             path = tuple(self._path)
             hint = problem.hint or (self._where_to_set(problem.name) if problem.name else "")

@@ -53,6 +53,10 @@ class Context:
         return DROP
 
 
+_TOO_LARGE = 2**63
+_LONGEST_INTEGER = 100
+
+
 class _Drop:
     """Stands for a value that was refused."""
 
@@ -205,15 +209,18 @@ class Int:
         if isinstance(value, str) and type(value) is not Timestamp and not self.strict:
             if value.lower() in self.words:
                 return self.words[value.lower()]
-            if not re.fullmatch(r"[-+]?\d+", value):
+            if not re.fullmatch(r"[-+]?[0-9]+", value):
                 message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
                 hint = did_you_mean(value, self.words) or "write a whole number, such as 1"
                 return ctx.refuse("wrong-value", message, at, path, hint)
-            value = int(value)
+            value = int(value) if len(value) < _LONGEST_INTEGER else _TOO_LARGE
         if isinstance(value, float) and (value == value // 1 or (self.cut and math.isfinite(value))):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return wrong_type(self.allows, value, at, path, ctx)
+        if abs(value) >= _TOO_LARGE:
+            hint = "it has to fit in 64 bits"
+            return ctx.refuse("wrong-value", f"{show(path)} is too large a number", at, path, hint)
         if self.minimum is not None and value < self.minimum:
             message = f"{show(path)} must be at least {self.minimum}, but it is {value}"
             return ctx.refuse("wrong-value", message, at, path, f"write {self._range()}")
@@ -241,7 +248,7 @@ class Number:
 
     def _read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, str) and type(value) is not Timestamp and not self.strict:
-            if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", value):
+            if not re.fullmatch(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", value) or math.isinf(float(value)):
                 message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
                 return ctx.refuse("wrong-value", message, at, path, "write a number, such as 0.5")
             return float(value)
@@ -266,7 +273,7 @@ class Size:
             self.numbers
             and isinstance(value, (int, float))
             and not isinstance(value, bool)
-            and math.isfinite(value)
+            and abs(value) < _TOO_LARGE
             and not (self.whole and value != int(value))
         ):
             return str(int(value))

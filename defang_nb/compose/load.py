@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ class _Load:
         for name in [name for name in every if name not in on]:
             del every[name]
         # Compose itself knows no extensions: with `as_compose` none is refused, or warned of.
-        extended = extensions(model, Problems() if options.as_compose else problems)
+        extended = extensions(model, Problems(sys.maxsize) if options.as_compose else problems)
         if not options.as_compose:
             warn_of_secrets(model, problems)
         problems.raise_errors()

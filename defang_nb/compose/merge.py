@@ -23,7 +23,7 @@ def merge(base: Map, over: Map, path: Path = ()) -> Map:
     """`over` laid over `base`."""
     made = Map(base.at)
     made.copy_marks(base)
-    made.resets, made.overrides = set(over.resets), set(over.overrides)
+    made.resets, made.overrides = over.resets, over.overrides
     made.update((key, value) for key, value in base.items() if key not in over.resets)
     in_service = ".".join(str(part) for part in path[2:]) if path[:1] == ("services",) else ""
     for key, value in over.items():

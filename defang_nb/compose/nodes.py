@@ -20,6 +20,9 @@ Path = tuple[str | int, ...]
 """A place in the model: `("services", "web", "ports", 0)`."""
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 class Map(dict[str, Node]):
     """A mapping. `keys_at` and `values_at` hold the position of each key and value; `at` is the mapping's own.
 
@@ -33,8 +36,8 @@ class Map(dict[str, Node]):
         self.at = at
         self.keys_at: dict[str, Position] = {}
         self.values_at: dict[str, Position] = {}
-        self.resets: set[str] = set()
-        self.overrides: set[str] = set()
+        self.resets = _NONE
+        self.overrides = _NONE
 
     def put(self, key: str, value: Node, like: Map | Seq | None = None, name: str | int | None = None) -> None:
         """Set `key`, which stands where `like` has `name` (by default: `key`)."""

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from defang_nb.compose.kinds import DROP, Context, Int, Kind, Scalar, Str, said, wrong_type
+from defang_nb.compose.limits import PER_PORT
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.shapes import Struct, fields_of
 from defang_nb.model.source import Position
@@ -25,6 +26,10 @@ _LONG: Final = Struct(
     },
     required=("target",),
 )
+
+
+_DIGITS: Final = 10
+"""More of a port's digits are not read: it is out of range."""
 
 
 class PortError(ValueError):
@@ -50,7 +55,10 @@ class Ports(Kind):
                     made.add(item, item_at)
             elif isinstance(item, (str, int)) and not isinstance(item, bool):
                 try:
-                    for port in parse(str(item)):
+                    ports = parse(str(item))
+                    if len(ports) > 1:
+                        ctx.problems.derive(len(ports) * PER_PORT, "ranges of ports", item_at, here)
+                    for port in ports:
                         made.add(fields_of(Map(item_at), item_at, **port), item_at)
                 except PortError as problem:
                     ctx.refuse("wrong-port", f"{show(here)}: {problem}", item_at, here, _HINT)
@@ -103,10 +111,10 @@ def parse(text: str) -> list[dict[str, Node]]:
 
 
 def _range(text: str, what: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    match = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", text)
     if not match:
         raise PortError(f"{said(text)} is no {what} port")
-    first, last = int(match[1]), int(match[2] or match[1])
+    first, last = (int(each[:_DIGITS]) for each in (match[1], match[2] or match[1]))
     if last > 65535 or last < first:
         raise PortError(f"{text} is out of range (0 to 65535, the smaller first)")
     return first, last

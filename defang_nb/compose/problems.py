@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import NoReturn
 
+from defang_nb.compose import limits
 from defang_nb.compose.nodes import Path, show
 from defang_nb.errors import ComposeError
 from defang_nb.model.excerpt import excerpt, printable
 from defang_nb.model.masking import is_secret_name
 from defang_nb.model.source import Diagnostic, Position, Severity
 
-MOST = 1000
-"""How many errors, and how many warnings, are told of one load; the rest is counted."""
-
 _LONGEST = 2000
+_LONG_LINE, _LONG_LINES = 1000, 20
+"""Of lines that are so long, so many are quoted."""
+_LONGEST_WORD = 100
+_COMPARED = 150
 
 
 class Problems:
-    """The findings of one load. `texts` are the lines of every source that was read, for the excerpts."""
+    """The findings of one load, and how much it came to. `texts` are the lines of every source, for the excerpts.
 
-    def __init__(self) -> None:
+    After `most` errors the load ends; warnings after as many are left out.
+    """
+
+    def __init__(self, most: int = limits.FOUND) -> None:
         self.texts: dict[str, list[str]] = {}
         self.found: list[Diagnostic] = []
         self.broken: set[Path] = set()
+        self.written = 0
+        self._derived = self._files = self._long_lines = 0
+        self._most = most
         self._around: set[Path] = set()
         self._seen: set[tuple[object, ...]] = set()
         self._count = dict.fromkeys(Severity, 0)
@@ -32,9 +41,38 @@ class Problems:
         self.texts[file] = text.splitlines()
 
     def error(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "") -> None:
-        """Note an error at `path`; whatever stands there is not judged further."""
+        """Note an error at `path`; whatever stands there is not judged further. Raises ComposeError when it is one too many."""
         self.mark(path)
         self._add(Severity.ERROR, code, message, at, path, hint)
+        if self._count[Severity.ERROR] >= self._most:
+            self.raise_errors()
+
+    def stop(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "") -> NoReturn:
+        """Note an error after which there is no going on. Raises ComposeError."""
+        self.error(code, message, at, path, hint)
+        self.raise_errors()
+        raise AssertionError("an error was noted")
+
+    def write(self, values: int, at: Position | None, path: Path = ()) -> None:
+        """Count values that stand in a text. Raises ComposeError when there are too many."""
+        self.written += values
+        if self.written > limits.WRITTEN:
+            message = f"the project has more than {limits.WRITTEN:,} values"
+            self.stop("too-large", message, at, path, "make several projects of it")
+
+    def derive(self, values: int, what: str, at: Position | None, path: Path = ()) -> None:
+        """Count values that come from others by `what`. Raises ComposeError when there are too many."""
+        self._derived += values
+        if self._derived > limits.DERIVED + 4 * self.written:
+            hint = "a few lines may not stand for a million values: repeat less"
+            self.stop("too-large", f"{what} expand to too much here", at, path, hint)
+
+    def open(self, at: Position | None, path: Path) -> None:
+        """Count a file that another names. Raises ComposeError when there are too many."""
+        self._files += 1
+        if self._files > limits.FILES:
+            hint = f"at most {limits.FILES:,} may be included or extended: write fewer, larger files"
+            self.stop("too-large", "too many files", at, path, hint)
 
     def warn(self, code: str, message: str, at: Position | None, path: Path = (), hint: str = "") -> None:
         """Note a warning."""
@@ -62,7 +100,8 @@ class Problems:
         more = f" (and {others} more)" if others else ""
         file = next(iter(self.texts), "")
         place = f"{first.position}: " if first.position else f"{file}: " if file else ""
-        raise ComposeError(f"{place}{first.message}{more}", hint="", diagnostics=self.sorted())
+        hint = f"the check ended after {self._most:,} errors" if len(errors) >= self._most else ""
+        raise ComposeError(f"{place}{first.message}{more}", hint=hint, diagnostics=self.sorted())
 
     def warnings(self) -> tuple[Diagnostic, ...]:
         return tuple(each for each in self.sorted() if each.severity is not Severity.ERROR)
@@ -83,7 +122,7 @@ class Problems:
             return
         self._seen.add(key)
         self._count[severity] += 1
-        if self._count[severity] > MOST:
+        if self._count[severity] > self._most:
             return
         service = str(path[1]) if len(path) > 1 and path[0] == "services" else ""
         self.found.append(
@@ -104,9 +143,12 @@ class Problems:
         lines = self.texts.get(at.file, []) if at else []
         if at is None or not 0 < at.line <= len(lines):
             return ""
-        return excerpt(
-            lines[at.line - 1], at.column, secret=any(isinstance(key, str) and is_secret_name(key) for key in path[2:])
-        )
+        line = lines[at.line - 1]
+        if len(line) > _LONG_LINE:  # looking for secrets in it takes its time
+            self._long_lines += 1
+            if self._long_lines > _LONG_LINES:
+                return ""
+        return excerpt(line, at.column, secret=any(isinstance(key, str) and is_secret_name(key) for key in path[2:]))
 
 
 def known_here(names: Iterable[str], what: str) -> str:
@@ -130,6 +172,12 @@ def _short(text: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint such as `did you mean "image"?`; empty when nothing known is near."""
-    folded = {each.lower(): each for each in known}
+    if len(word) > _LONGEST_WORD:
+        return ""
+    folded: dict[str, str] = {}
+    for each in known:
+        # Among very many names only those are compared that begin alike: comparing takes its time.
+        if len(each) <= _LONGEST_WORD and (len(folded) < _COMPARED or (len(folded) < 2 * _COMPARED and each[:1] == word[:1])):
+            folded[each.lower()] = each
     near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     return f'did you mean "{folded[near[0]]}"?' if near else ""

@@ -25,6 +25,7 @@ _DATE = re.compile(
 )
 _NUMERIC = frozenset("+-.0123456789")
 _MAX_INTEGER = 2**64
+_LONGEST_INTEGER = 100
 
 
 def resolve(text: str) -> Node:
@@ -36,13 +37,14 @@ def resolve(text: str) -> Node:
     if _DATE.fullmatch(text):
         return Timestamp(text)
     digits = text.replace("_", "")
-    if match := _INTEGER.fullmatch(digits):
+    if len(digits) <= _LONGEST_INTEGER and (match := _INTEGER.fullmatch(digits)):
         sign, hexadecimal, binary, octal, decimal = match.groups()
         number = int(hexadecimal, 16) if hexadecimal else int(binary, 2) if binary else int(octal, 8) if octal else int(decimal)
         if number < _MAX_INTEGER:
             return -number if sign == "-" else number
     if _FLOAT.fullmatch(digits):
-        return float(digits)
+        real = float(digits)
+        return text if real in (float("inf"), float("-inf")) else real  # as the reference does with what it can't hold
     return text
 
 

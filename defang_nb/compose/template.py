@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from defang_nb.compose.limits import FILLED
 from defang_nb.compose.nodes import Symbolic
 from defang_nb.model.value import ConfigRef, Text
 
@@ -55,7 +56,7 @@ class Filler:
             hint = f"at most {_MAX_NESTING} may stand in each other's defaults"
             raise TemplateError("interpolation-syntax", "variables are nested too deep", hint=hint)
         parts: list[str | ConfigRef] = []
-        index = 0
+        index = size = 0
         while (dollar := template.find("$", index)) >= 0:
             parts.append(template[index:dollar])
             after = dollar + 1
@@ -75,6 +76,10 @@ class Filler:
             else:
                 parts.append("$")
                 index = after
+            if isinstance(last := parts[-1], str) and len(last) > 1:
+                size += len(last)
+                if size > FILLED:
+                    raise TemplateError("too-large", "with its variables the text is too large", hint="use them less often")
         parts.append(template[index:])
         return parts
 
@@ -147,9 +152,14 @@ def _syntax(part: str, why: str) -> TemplateError:
 
 def _join(parts: list[str | ConfigRef]) -> Text:
     joined: list[str | ConfigRef] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        elif part != "":
+    text: list[str] = []
+    for part in [*parts, None]:
+        if isinstance(part, str):
+            text.append(part)
+            continue
+        if any(text):
+            joined.append("".join(text))
+        text = []
+        if part is not None:
             joined.append(part)
     return tuple(joined)

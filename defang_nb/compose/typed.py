@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -28,6 +29,10 @@ from defang_nb.model.value import Text
 
 _Held = Mapping[str, "Mapping[str, Any] | None"]
 """Keys that are held elsewhere: whole (None), or what the inner mapping says of them."""
+
+
+_PORT: Final = re.compile("[0-9]{1,10}")
+_EXPOSED: Final = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
 def project(
@@ -99,7 +104,7 @@ def _service(name: str, it: Map, extended: Mapping[str, Any]) -> Service:
         entrypoint=_words(it, "entrypoint"),
         environment={key: text(value) for key, value in section(it, "environment").items()},
         ports=tuple(_port(each) for each in it.get("ports", ())),
-        expose=tuple(port for each in it.get("expose", ()) for port in _exposed(each)),
+        expose=tuple(dict.fromkeys(port for each in it.get("expose", ()) for port in _exposed(each))),
         depends_on={key: _dependency(each) for key, each in section(it, "depends_on").items()},
         healthcheck=_healthcheck(it["healthcheck"]) if it.get("healthcheck") else None,
         restart=it.get("restart", ""),
@@ -142,7 +147,7 @@ def _port(it: Map) -> Port:
     published = str(it.get("published", "")).partition("-")[0]
     return Port(
         target=it["target"],
-        published=int(published) if published.isdigit() and published != "0" else None,
+        published=int(published) if _PORT.fullmatch(published) and published != "0" else None,
         protocol=it.get("protocol", "tcp"),
         app_protocol=it.get("app_protocol", ""),
         mode=PortMode.HOST if it.get("mode") == "host" else PortMode.INGRESS,
@@ -152,9 +157,8 @@ def _port(it: Map) -> Port:
 
 
 def _exposed(value: str) -> Iterator[int]:
-    first, _, last = value.partition("/")[0].partition("-")
-    if first.isdigit() and (last or first).isdigit():
-        yield from range(int(first), int(last or first) + 1)
+    if match := _EXPOSED.fullmatch(value.partition("/")[0]):
+        yield from range(int(match[1]), min(int(match[2] or match[1]), 65535) + 1)
 
 
 def _dependency(it: Map) -> Dependency:

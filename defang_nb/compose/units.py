@@ -17,8 +17,10 @@ _SECONDS = {
     "w": 604800.0,
 }
 _NANOSECONDS = {unit: round(seconds * 1e9) for unit, seconds in _SECONDS.items()}
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)")
-_BYTES = re.compile(r"(\+?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?) ?(?:b|([kmgtp])(?:i?b)?)?", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
+_BYTES = re.compile(r"(\+?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?) ?(?:b|([kmgtp])(?:i?b)?)?", re.IGNORECASE | re.ASCII)
+_TOO_MUCH = 2.0**63
+"""A duration of 292 years: more fits into no 64 bits."""
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _MAX_BYTES = 2**63
 
@@ -32,7 +34,7 @@ def nanoseconds(text: str) -> int | None:
     while match := _DURATION.match(rest, index):
         total += float(match[1]) * _NANOSECONDS[match[2]]
         index = match.end()
-    return sign * round(total) if rest and index == len(rest) else None
+    return sign * round(total) if rest and index == len(rest) and total < _TOO_MUCH else None
 
 
 def seconds(text: str) -> float:

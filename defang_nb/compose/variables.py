@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
 
-from defang_nb.compose import dotenv
+from defang_nb.compose import dotenv, files, limits
 from defang_nb.compose.nodes import Path
 from defang_nb.compose.problems import Problems, did_you_mean
 from defang_nb.model.masking import MASK
@@ -20,17 +20,18 @@ def display(file: str, root: str) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else file
 
 
-def read_text(file: str, problems: Problems, at: Position | None, path: Path, *, what: str) -> str | None:
+def read_text(
+    file: str, problems: Problems, at: Position | None, path: Path, *, what: str, limit: int = limits.COMPOSE_FILE
+) -> str | None:
     """The text of `file`; None when it can't be read (which is noted at the place that names it)."""
     try:
-        return FilePath(file).read_bytes().decode("utf-8-sig")
+        return files.text_of(files.read(file, limit), marked=limit == limits.COMPOSE_FILE)
     except FileNotFoundError:
         problems.error("file-missing", f"{what} is not there: {file}", at, path, hint=_near(file))
     except UnicodeDecodeError:
         problems.error("file-unreadable", f"{file} is not a text in UTF-8", at, path, hint="save it as UTF-8")
-    except OSError as problem:
-        hint = "name a file that you may read"
-        problems.error("file-unreadable", f"{file} can't be read: {problem.strerror}", at, path, hint)
+    except files.FileError as problem:
+        problems.error("file-unreadable", f"{file} {problem}", at, path, problem.hint)
     return None
 
 
@@ -48,8 +49,8 @@ def of_project(
     `given` files have to be there; `conventional` ones may be. Unless `as_compose`, only COMPOSE_… is seen of `environ`.
     """
     seen = {key: value for key, value in environ.items() if as_compose or key.startswith("COMPOSE_")}
-    files = [file for file in conventional if FilePath(file).is_file()] + list(given)
-    return load_files(seen, files, problems, None, (), root)
+    named = [file for file in conventional if _is_file(FilePath(file))] + list(given)
+    return load_files(seen, named, problems, None, (), root)
 
 
 def of_included(
@@ -64,12 +65,12 @@ def of_included(
 ) -> dict[str, str]:
     """What an included file sees: its own env files (by default its folder's `.env`) under everything outside."""
     own = FilePath(folder, ".env")
-    files = list(env_files) or ([str(own)] if own.is_file() else [])
-    return load_files(outer, files, problems, at, path, root)
+    named = list(env_files) or ([str(own)] if _is_file(own) else [])
+    return load_files(outer, named, problems, at, path, root)
 
 
 def load_files(
-    seen: Mapping[str, str], files: Sequence[str], problems: Problems, at: Position | None, path: Path, root: str
+    seen: Mapping[str, str], named: Sequence[str], problems: Problems, at: Position | None, path: Path, root: str
 ) -> dict[str, str]:
     """The variables of `files` under those already `seen`."""
     found: dict[str, str] = {}
@@ -77,7 +78,7 @@ def load_files(
     def lookup(name: str) -> str | None:
         return seen[name] if name in seen else found.get(name)
 
-    for file in files:
+    for file in named:
         found.update(parse_file(file, lookup, lambda name: "", problems, at, path, root) or {})
     return {**found, **seen}
 
@@ -98,7 +99,7 @@ def parse_file(
 
     `places` is given where each of them stands.
     """
-    text = read_text(file, problems, at, path, what="the env file")
+    text = read_text(file, problems, at, path, what="the env file", limit=limits.ENV_FILE)
     if text is None:
         return None
     name = display(file, root)
@@ -110,6 +111,7 @@ def parse_file(
         message = f"the env file {name}: {problem}"
         problems.error("env-file-syntax", message, Position(name, problem.line, problem.column), path, problem.hint)
         return None
+    problems.derive(2 * len(found), "env files", at, path)
     if places is not None:
         problems.add_text(name, hidden(text))
         places.update((key, Position(name, line)) for key, line in lines.items())
@@ -121,7 +123,7 @@ def _near(file: str) -> str:
     folder = FilePath(file).parent
     try:
         names = [each.name for each in folder.iterdir()]
-    except OSError:
+    except (OSError, ValueError):
         return f"there is no folder {folder}" if not folder.exists() else "is the path right?"
     return did_you_mean(FilePath(file).name, names) or f"is the path right? It is looked for in {folder}"
 
@@ -133,5 +135,15 @@ def hidden(text: str) -> str:
     )
 
 
+def _is_file(file: FilePath) -> bool:
+    try:
+        return file.is_file()
+    except (OSError, ValueError):  # a folder that may not be looked into, or no name that a file can have
+        return False
+
+
 def exists(file: str) -> bool:
-    return FilePath(file).exists()
+    try:
+        return FilePath(file).exists()
+    except (OSError, ValueError):
+        return True  # whatever it is: reading it says what is wrong

@@ -31,7 +31,7 @@ class WordsError(Exception):
 def split(text: str) -> list[str]:
     """The words of `text`. Raises WordsError."""
     words: list[str] = []
-    word: str | None = None
+    word: list[str] | None = None
     index = 0
     while match := _TOKEN.match(text, index):
         kind, index = match.lastgroup or "", match.end()
@@ -39,17 +39,16 @@ def split(text: str) -> list[str]:
         if kind == "end" and (word is None or part in "<>;&|"):
             break
         if kind == "space":
-            words += [word] if word is not None else []
+            words += ["".join(word)] if word is not None else []
             word = None
         elif kind == "paren":
             raise WordsError("a parenthesis in it has to be quoted")
         elif kind == "open":
             raise WordsError("it ends with a backslash" if part == "\\" else f"a quote ({part}) in it is not closed")
-        elif kind == "double":
-            word = (word or "") + re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL)
         else:
-            word = (word or "") + part
+            word = [] if word is None else word
+            word.append(re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) if kind == "double" else part)
             if kind == "end":
-                word = word[:-1]
+                word[-1] = part[:-1]
                 break
-    return [*words, word] if word is not None else words
+    return [*words, "".join(word)] if word is not None else words

@@ -36,6 +36,11 @@ BOMB = "services: {}\nx-a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
     f"x-{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcde", "bcdef", strict=True)
 )
 
+CHAIN = {f"b{n}_yaml": f"include: [{'§' if n == 49 else ''}b{n + 1}.yaml]\n" for n in range(50)}
+
+LARGE = f"A={'x' * 1000}\nB={'$A' * 1000}\n"
+"""A million characters."""
+
 SURROGATE = "services:\n  a: {image: \udce9}\n"
 """No text at all; it can't come from a file."""
 
@@ -180,6 +185,12 @@ FILES = [
     case("wrong-type", "include[0].path[0]", "services: {a: {image: x}}\ninclude: [{path: [§1]}]\n"),
     case("file-missing", "include[0]", "services: {a: {image: x}}\ninclude: [§gone.yaml]\n"),
     case("include-cycle", "include[0]", "services: {a: {image: x}}\ninclude: [b.yaml]\n", b_yaml="include: [§compose.yaml]\n"),
+    case("too-deep", "include[0]", "include: [b0.yaml]\n", **CHAIN),
+    case("yaml-syntax", "", "---\n" * 2001 + "§x"),
+    case("env-file-syntax", "", "services: {a: {image: x}}\n", _env=LARGE + "C=$B\n" * 7 + "C=§$B\n"),
+    case("too-large", "x-a[32]", f"services: {{a: {{image: x}}}}\nx-a: [{'$B, ' * 32}§$B]\n", _env=LARGE),
+    case("wrong-value", "services.a.mem_swappiness", "services: {a: {image: x, mem_swappiness: §99999999999999999999}}\n"),
+    case("too-large", "services.a.hostname", f"services: {{a: {{image: x, hostname: §{'$B' * 9}}}}}\n", _env=LARGE),
     case("include-conflict", "services.a", "services: {§a: {image: x}}\ninclude: [b.yaml]\n",
          b_yaml="services: {a: {image: y}}\n"),
     case("unknown-key", "services.b.immage", "services: {a: {image: x}}\ninclude: [b.yaml]\n",

@@ -67,10 +67,10 @@ def line_of(found: Diagnostic, folder: Path) -> str:
     return lines[found.position.line - 1].strip() if found.position.line <= len(lines) else ""
 
 
-@pytest.mark.parametrize(("text", "line", "path"), [(BOMB, 7, "x-f"), (SURROGATE, 2, "")])
-def test_texts_that_are_in_no_file(text: str, line: int, path: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "code", "line", "path"), [(BOMB, "too-large", 7, "x-f"), (SURROGATE, "yaml-syntax", 2, "")])
+def test_texts_that_are_in_no_file(text: str, code: str, line: int, path: str, tmp_path: Path) -> None:
     found = refused(text, tmp_path)
-    assert (found.code, found.path.partition("[")[0], bool(found.hint)) == ("yaml-syntax", path, True)
+    assert (found.code, found.path.partition("[")[0], bool(found.hint)) == (code, path, True)
     assert found.position is not None
     assert found.position.line == line
 

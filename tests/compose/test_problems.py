@@ -179,9 +179,9 @@ def test_each_step_of_a_circle_is_told(folder) -> None:
     assert "compose.yaml:1:11, one.yaml:1:11, two.yaml:1:11" in found.hint
 
 
-def test_findings_without_end_are_counted(folder) -> None:
+def test_findings_without_end_are_cut(folder) -> None:
     text = "services:\n  a:\n    image: x\n" + "".join(f"    k{number}: 1\n" for number in range(1500))
-    with pytest.raises(ComposeError, match=r"and 1499 more") as caught:
+    with pytest.raises(ComposeError, match=r"and 999 more") as caught:
         folder.load(text)
     assert len(caught.value.diagnostics) == 1000
 
