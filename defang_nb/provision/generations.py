@@ -19,7 +19,7 @@ from defang_nb.errors import DefangError
 from defang_nb.model.resource import Recorded
 from defang_nb.provision.journal import Begin, read_entries, seal, sealed
 from defang_nb.provision.lease import Lease, lost_error
-from defang_nb.provision.objects import GoneError, pack, unpack
+from defang_nb.provision.objects import GoneError, fetch, pack, unpack
 from defang_nb.provision.ports import ConflictError, ObjectStore, Stored
 
 _KEPT = 2
@@ -51,7 +51,7 @@ def journal_prefix(root: str, generation: int) -> str:
 
 async def read_head(store: ObjectStore, root: str) -> tuple[Head, Stored | None]:
     """Raises `StateDamagedError`, `ProviderError`."""
-    stored = await store.get(root + "head")
+    stored = await fetch(store, root + "head")
     return (unpack(stored.data, Head, root + "head"), stored) if stored else (Head(), None)
 
 
@@ -59,7 +59,7 @@ async def read_snapshot(store: ObjectStore, key: str) -> Snapshot:
     """Raises `StateDamagedError`, `ProviderError`, and `GoneError` when it is not there."""
     if not key:
         return Snapshot()
-    stored = await store.get(key)
+    stored = await fetch(store, key)
     if stored is None:
         raise GoneError(key)
     return unpack(stored.data, Snapshot, key)

@@ -18,7 +18,7 @@ import msgspec
 from defang_nb.errors import StateDamagedError
 from defang_nb.model.plan import Action
 from defang_nb.model.resource import Recorded, Resource
-from defang_nb.provision.objects import GoneError, pack, unpack
+from defang_nb.provision.objects import GoneError, fetch, pack, unpack
 from defang_nb.provision.ports import ConflictError, ObjectStore
 
 
@@ -144,7 +144,7 @@ def sealed(entries: Sequence[Entry]) -> bool:
 
 async def read_entries(store: ObjectStore, key: str) -> list[Entry]:
     """The entries of one object. Raises `StateDamagedError`, `ProviderError`, and `GoneError` when it is not there."""
-    found = await store.get(key)
+    found = await fetch(store, key)
     if found is None:
         raise GoneError(key)
     return unpack(found.data, list[Entry], key)

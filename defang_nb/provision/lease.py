@@ -20,7 +20,7 @@ import msgspec
 
 from defang_nb.errors import DefangError, LeaseHeldError, ProviderError, StateDamagedError
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
-from defang_nb.provision.objects import pack, unpack
+from defang_nb.provision.objects import fetch, pack, unpack
 from defang_nb.provision.owner import Owner, surely_dead, this_process
 from defang_nb.provision.ports import ConflictError, ObjectStore, Stored
 
@@ -59,7 +59,7 @@ def lease_key(project: str) -> str:
 
 async def holder(store: ObjectStore, project: str, *, clock: Clock = SYSTEM_CLOCK) -> Holding | None:
     """Who holds the project's lease now, or None when nobody (alive) does."""
-    found = await store.get(lease_key(project))
+    found = await fetch(store, lease_key(project))
     if found is None:
         return None
     held = _decode(found, lease_key(project))
@@ -157,7 +157,7 @@ class Lease:
         until = self._clock.now() + self._wait
         told = False
         while True:
-            found = await self._store.get(self._key)
+            found = await fetch(self._store, self._key)
             held = await self._read(found) if found else None
             if held is None or _free(held, self._clock) or (self._over and self._over(held)):
                 if (taken := await self._take(held, found)) is not None:
@@ -206,7 +206,7 @@ class Lease:
 
     async def _mine_after_all(self) -> tuple[Holding, str] | None:
         """A conflict may be with our own write, when only its reply was lost (a client library tried again by itself)."""
-        found = await self._store.get(self._key)
+        found = await fetch(self._store, self._key)
         if found is None:
             return None
         held = _decode(found, self._key)

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from defang_nb.errors import ProviderError, StateDamagedError
+from defang_nb.provision.ports import ObjectStore, Stored
 
 T = TypeVar("T")
 
@@ -31,10 +32,18 @@ def pack(value: object) -> bytes:
     return data + b"\n" + _digest(data)
 
 
+async def fetch(store: ObjectStore, key: str) -> Stored | None:
+    """The object at `key`. One that seems damaged is read once more: it may be the answer that was cut short on its way."""
+    found = await store.get(key)
+    if found is not None and not _sound(found.data):
+        found = await store.get(key)
+    return found
+
+
 def unpack(data: bytes, type_: type[T], key: str) -> T:
     """Raises `StateDamagedError` for what was cut short or changed, `ProviderError` for what a later version wrote."""
     text, _, digest = data.partition(b"\n")
-    if digest and digest != _digest(text):
+    if digest and not _sound(data):
         raise damaged(key, "it was changed after it was written")
     try:
         return msgspec.json.decode(text, type=type_)
@@ -47,6 +56,11 @@ def unpack(data: bytes, type_: type[T], key: str) -> T:
 
 def damaged(key: str, why: str) -> StateDamagedError:
     return StateDamagedError(f"{key} can't be read: {why}", hint=WAY_OUT)
+
+
+def _sound(data: bytes) -> bool:
+    text, _, digest = data.partition(b"\n")
+    return digest == _digest(text)
 
 
 def _digest(data: bytes) -> bytes:

@@ -64,9 +64,12 @@ class State:
         self._journal: Journal | None = None
 
     @classmethod
-    async def open(cls, store: ObjectStore, project: str, *, lease: Lease | None = None) -> State:
+    async def open(
+        cls, store: ObjectStore, project: str, *, lease: Lease | None = None, snapshot_after: int = SNAPSHOT_AFTER
+    ) -> State:
         """Load it. With a lease that was taken over, first make sure that its former holder can't write any more.
 
+        With a lease, a journal of more than `snapshot_after` objects becomes a snapshot, and another generation begins.
         Raises `LeaseLostError` when somebody else took the lease over in the meantime, `StateDamagedError`, `ProviderError`.
         """
         root = root_of(project)
@@ -75,7 +78,7 @@ class State:
         state, names, head, stored = await cls._load(store, root, lease)
         if lease is None:
             return state
-        if len(names) > SNAPSHOT_AFTER:
+        if len(names) > snapshot_after:
             head = await begin_generation(store, root, head, stored, state._snapshot(), lease)
             names, state._generation, state._position = [], head.generation, ""
         written = sum(name.startswith(f"{lease.epoch:08d}-") for name in names)

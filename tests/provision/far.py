@@ -20,7 +20,7 @@ from defang_nb.errors import ProviderError
 from defang_nb.provision.lease import Holding, Lease, lease_key
 from defang_nb.provision.objects import unpack
 from defang_nb.provision.ports import Stored, TransientError
-from tests.provision.fakecloud import PROJECT, Cloud, Crash, FakeType, Line, Thing
+from tests.provision.fakecloud import PROJECT, Cloud, Crash, FakeType, Line, Story, Thing
 from tests.provision.memory import MemoryStore
 from tests.provision.virtual import LoopClock
 
@@ -47,6 +47,7 @@ class Weather(msgspec.Struct, frozen=True):
     store_lost: float = 0.0
     store_unsent: float = 0.0
     store_twice: float = 0.0
+    store_torn: float = 0.0
 
 
 CALM = Weather()
@@ -110,6 +111,7 @@ class Process:
         self.cut_off = False
         self.cancel = asyncio.Event()
         self.lease: Lease | None = None
+        self.story = Story()
         self.result: Any = None
         self.error: BaseException | None = None
         self.tasks: list[asyncio.Task[Any]] = []
@@ -289,7 +291,13 @@ class FarStore:
         self._store = process.far.store
 
     async def get(self, key: str) -> Stored | None:
-        return await self._request(f"get {key}", lambda: self._store.objects.get(key), reads=True)
+        def read() -> Stored | None:
+            found = self._store.objects.get(key)
+            if found is not None and self._process.chance(self._process.weather.store_torn):
+                return Stored(data=found.data[: self._process.far.rng.randrange(len(found.data))], version=found.version)
+            return found
+
+        return await self._request(f"get {key}", read, reads=True)
 
     async def list(self, prefix: str) -> list[str]:
         return await self._request(

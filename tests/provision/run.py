@@ -13,7 +13,7 @@ from defang_nb.provision.lease import Lease
 from defang_nb.provision.owner import Owner
 from defang_nb.provision.planner import plan
 from defang_nb.provision.ports import Emit, ObjectStore, ResourceType
-from defang_nb.provision.state import State
+from defang_nb.provision.state import SNAPSHOT_AFTER, State
 from tests.provision.fakecloud import PROJECT, Boundaries, Clock, Cloud, Crash, Story
 from tests.provision.memory import MemoryStore
 
@@ -37,11 +37,12 @@ async def deploy(
     cancel: asyncio.Event,
     clock: Clock,
     force: Collection[str] = (),
+    snapshot_after: int = SNAPSHOT_AFTER,
 ) -> tuple[Plan, Applied]:
     """Everything from taking the lease to releasing it."""
     async with lease:
         id_ = lease.holding.deployment
-        state = await State.open(store, PROJECT, lease=lease)
+        state = await State.open(store, PROJECT, lease=lease, snapshot_after=snapshot_after)
         await recover(state, types, deployment=id_, clock=clock)
         observed = await observe(state.recorded, types, clock=clock)
         await refresh(state, observed, deployment=id_, clock=clock)

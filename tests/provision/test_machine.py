@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from defang_nb.errors import DefangError
-from defang_nb.model.events import Outcome
+from defang_nb.model.events import Outcome, StepFinished, StepStarted
 from defang_nb.model.plan import Plan
 from defang_nb.provision.executor import Applied
 from defang_nb.provision.lease import Lease
 from defang_nb.provision.state import State
-from tests.provision.fakecloud import PROJECT, Crash, Story
+from tests.provision.fakecloud import PROJECT, Crash
 from tests.provision.far import CALM, LAG, Far, FarLine, FarStore, Process, Weather
 from tests.provision.projects import EDITS, Project, edited, projects, resources
 from tests.provision.run import OWNER, World, deploy, shape
@@ -34,8 +34,9 @@ STORMS = (
     Weather(throttled=0.2),
     Weather(lost=0.2, unsent=0.1),
     Weather(refused=0.1, broken=0.1, unready=0.1),
-    Weather(store_lost=0.05, store_unsent=0.05, store_twice=0.2),
-    Weather(0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.03, 0.03, 0.1),
+    Weather(store_twice=0.2, store_torn=0.1),
+    Weather(store_lost=0.03, store_unsent=0.03, store_twice=0.2),
+    Weather(0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.01, 0.01, 0.1, 0.02),
 )
 weathers = st.sampled_from(STORMS)
 deaths = st.none() | st.integers(0, 120)
@@ -51,13 +52,18 @@ class Deployments(RuleBasedStateMachine):
         self.processes: list[Process] = []
         self.count = 0
         self.drifted = False
+        self.changed_at = -LAG
 
     # Deployments, each of the project as somebody edited it a little since the last.
 
     @rule(data=st.data(), weather=weathers, die_at=deaths)
     def up(self, data: st.DataObject, weather: Weather, die_at: int | None) -> None:
         self.edit(data)
-        self.run(self.start(self.project, weather, die_at).wait())
+        alone = not self.active() and self.quiet()
+        process = self.start(self.project, weather, die_at)
+        self.run(process.wait())
+        if alone and process.result and process.result[1].outcome is Outcome.SUCCEEDED:
+            self.is_true(self.project)
 
     @rule(weather=weathers, die_at=deaths)
     def down(self, weather: Weather, die_at: int | None) -> None:
@@ -100,6 +106,7 @@ class Deployments(RuleBasedStateMachine):
         """Somebody changes something behind our back."""
         things = self.far.cloud.things
         id_ = data.draw(st.sampled_from(sorted(things)))
+        self.changed_at = self.loop.time()
         if gone:
             del things[id_]
         else:
@@ -135,13 +142,7 @@ class Deployments(RuleBasedStateMachine):
     def converges(self) -> None:
         plan, applied = self.calmly()
         assert applied.outcome is Outcome.SUCCEEDED, applied
-        cloud = self.far.cloud
-        state = self.run(State.open(self.far.store, PROJECT))
-        assert state.pending == ()
-        assert {record.id for record in state.recorded.values()} == set(cloud.things)
-        assert sorted(thing["urn"] for thing in cloud.things.values()) == sorted(each.urn for each in resources(self.project))
-        for record in state.recorded.values():
-            assert (record.inputs, record.outputs) == (cloud.things[record.id]["inputs"], cloud.things[record.id]["outputs"])
+        state, cloud = self.is_true(self.project), self.far.cloud
         if not self.drifted:  # values that drifted are accepted, and no clean run has them
             clean = World()
             assert self.run(clean.deploy(resources(self.project))).outcome is Outcome.SUCCEEDED
@@ -155,7 +156,23 @@ class Deployments(RuleBasedStateMachine):
             self.run(asyncio.sleep(LAG))
         assert len(self.far.store.writes) - writes == 2, "the lease, taken and released"
 
+    def is_true(self, project: Project) -> State:
+        """What is recorded is what is live, and what is wanted; and all of it is ready."""
+        state, things = self.run(State.open(self.far.store, PROJECT)), self.far.cloud.things
+        assert state.pending == ()
+        assert {record.id for record in state.recorded.values()} == set(things)
+        assert sorted(thing["urn"] for thing in things.values()) == sorted(each.urn for each in resources(project))
+        for record in state.recorded.values():
+            thing = things[record.id]
+            assert (record.urn, record.inputs, record.outputs) == (thing["urn"], thing["inputs"], thing["outputs"])
+            assert record.ready
+        return state
+
     # How.
+
+    def quiet(self) -> bool:
+        """Whether what was changed behind our back shows to everybody."""
+        return bool(self.loop.time() - self.changed_at > LAG)
 
     def active(self) -> list[Process]:
         return [process for process in self.processes if not process.over]
@@ -175,7 +192,9 @@ class Deployments(RuleBasedStateMachine):
             store, clock = FarStore(process), process.clock
             process.lease = Lease(store, PROJECT, deployment=process.name, owner=OWNER, clock=clock, wait=3600.0)
             types = FarLine(process).types()
-            return await deploy(store, process.lease, types, desired, Story(), cancel=process.cancel, clock=clock)
+            return await deploy(
+                store, process.lease, types, desired, process.story, cancel=process.cancel, clock=clock, snapshot_after=8
+            )
 
         async def begin() -> None:
             process.start(main)
@@ -199,6 +218,10 @@ class Deployments(RuleBasedStateMachine):
                 await process.wait()
                 if not isinstance(process.error, DefangError | Crash | None):
                     raise process.error
+                if process.result is not None:
+                    told = [payload.urn for payload in process.story.payloads if isinstance(payload, StepFinished)]
+                    begun = [payload.urn for payload in process.story.payloads if isinstance(payload, StepStarted)]
+                    assert len(set(told)) == len(told) and set(begun) <= set(told), "each step is told once"
         self.processes = self.active()
 
 
