@@ -10,18 +10,22 @@ import asyncio
 import contextvars
 import random
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from defang_nb.errors import ProviderError
+from defang_nb.model.plan import Plan
+from defang_nb.model.resource import Resource
+from defang_nb.provision.executor import Applied
 from defang_nb.provision.lease import Holding, Lease, lease_key
-from defang_nb.provision.objects import unpack
+from defang_nb.provision.objects import pack, unpack
 from defang_nb.provision.ports import Stored, TransientError
 from tests.provision.fakecloud import PROJECT, Cloud, Crash, FakeType, Line, Story, Thing
 from tests.provision.memory import MemoryStore
+from tests.provision.run import OWNER, deploy
 from tests.provision.virtual import LoopClock
 
 T = TypeVar("T")
@@ -63,6 +67,7 @@ class Far:
         self.history: list[tuple[float, Mapping[str, Thing]]] = [(0.0, {})]
         self.writers: dict[str, str] = {}
         self.reads = 0
+        self.names: list[str] = []
 
     def changed(self) -> None:
         """Remember what is live from now on, for those who will see it late."""
@@ -85,6 +90,14 @@ class Far:
     def holding(self) -> Holding:
         return unpack(self.store.objects[lease_key(PROJECT)].data, Holding, "lease")
 
+    def bury(self, process: Process) -> None:
+        """The lease of a process that died on this machine need not be waited for."""
+        key = lease_key(PROJECT)
+        if process.lease is not None and key in self.store.objects:
+            held = self.holding()
+            if held.deployment == process.name:
+                self.store.write(key, pack(msgspec.structs.replace(held, deadline=0.0)), None, False)
+
     def check_write(self, process: Process, key: str) -> None:
         """One writer for each epoch, and none after its seal."""
         if (found := re.search(r"/journal/\d+/(\d+)-", key)) is None:
@@ -100,12 +113,15 @@ class Far:
 class Process:
     """One deployment's process. Its tasks are those that its `main` begins."""
 
-    def __init__(self, far: Far, name: str, weather: Weather = CALM, *, skew: float = 0.0, die_at: int | None = None) -> None:
+    def __init__(
+        self, far: Far, name: str, weather: Weather = CALM, *, skew: float = 0.0, die_at: int | None = None, near: bool = False
+    ) -> None:
         self.far = far
         self.name = name
         self.weather = weather
         self.clock = FarClock(self, skew)
         self.die_at = die_at
+        self.near = near
         self.crossed: list[str] = []
         self.alive = True
         self.cut_off = False
@@ -126,6 +142,17 @@ class Process:
     @property
     def stopped(self) -> bool:
         return not self._running.is_set()
+
+    def deploy(self, desired: Sequence[Resource]) -> None:
+        """Start it."""
+
+        async def main(process: Process) -> tuple[Plan, Applied]:
+            store, clock = FarStore(process), process.clock
+            process.lease = Lease(store, PROJECT, deployment=process.name, owner=OWNER, clock=clock, wait=3600.0)
+            types, story, cancel = FarLine(process).types(), process.story, process.cancel
+            return await deploy(store, process.lease, types, desired, story, cancel=cancel, clock=clock, snapshot_after=8)
+
+        self.start(main)
 
     def start(self, main: Callable[[Process], Coroutine[Any, Any, Any]]) -> None:
         asyncio.get_running_loop().set_task_factory(_owned)
@@ -154,6 +181,8 @@ class Process:
 
     def _die(self) -> None:
         self.alive = False
+        if self.near:
+            self.far.bury(self)
         self._running.set()
         for task in self.tasks:
             task.cancel()

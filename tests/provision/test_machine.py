@@ -21,12 +21,11 @@ from defang_nb.errors import DefangError
 from defang_nb.model.events import Outcome, StepFinished, StepStarted
 from defang_nb.model.plan import Plan
 from defang_nb.provision.executor import Applied
-from defang_nb.provision.lease import Lease
 from defang_nb.provision.state import State
 from tests.provision.fakecloud import PROJECT, Crash
-from tests.provision.far import CALM, LAG, Far, FarLine, FarStore, Process, Weather
+from tests.provision.far import CALM, LAG, Far, Process, Weather
 from tests.provision.projects import EDITS, Project, edited, projects, resources
-from tests.provision.run import OWNER, World, deploy, shape
+from tests.provision.run import World, shape
 from tests.provision.virtual import VirtualLoop
 
 STORMS = (
@@ -56,11 +55,11 @@ class Deployments(RuleBasedStateMachine):
 
     # Deployments, each of the project as somebody edited it a little since the last.
 
-    @rule(data=st.data(), weather=weathers, die_at=deaths)
-    def up(self, data: st.DataObject, weather: Weather, die_at: int | None) -> None:
+    @rule(data=st.data(), weather=weathers, die_at=deaths, near=st.booleans())
+    def up(self, data: st.DataObject, weather: Weather, die_at: int | None, near: bool) -> None:
         self.edit(data)
         alone = not self.active() and self.quiet()
-        process = self.start(self.project, weather, die_at)
+        process = self.start(self.project, weather, die_at, near=near)
         self.run(process.wait())
         if alone and process.result and process.result[1].outcome is Outcome.SUCCEEDED:
             self.is_true(self.project)
@@ -183,21 +182,14 @@ class Deployments(RuleBasedStateMachine):
     async def remember(self) -> None:
         self.far.changed()
 
-    def start(self, project: Project, weather: Weather, die_at: int | None = None, skew: float = 0.0) -> Process:
+    def start(
+        self, project: Project, weather: Weather, die_at: int | None = None, skew: float = 0.0, near: bool = False
+    ) -> Process:
         self.count += 1
-        process = Process(self.far, f"d{self.count}", weather, skew=skew, die_at=die_at)
-        desired = resources(project)
-
-        async def main(process: Process) -> tuple[Plan, Applied]:
-            store, clock = FarStore(process), process.clock
-            process.lease = Lease(store, PROJECT, deployment=process.name, owner=OWNER, clock=clock, wait=3600.0)
-            types = FarLine(process).types()
-            return await deploy(
-                store, process.lease, types, desired, process.story, cancel=process.cancel, clock=clock, snapshot_after=8
-            )
+        process = Process(self.far, f"d{self.count}", weather, skew=skew, die_at=die_at, near=near)
 
         async def begin() -> None:
-            process.start(main)
+            process.deploy(resources(project))
 
         self.run(begin())
         self.processes.append(process)
