@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 
 from defang_nb.compose import variables
 from defang_nb.compose.decode import decode
+from defang_nb.compose.finish import workloads
 from defang_nb.compose.interpolate import Interpolation
 from defang_nb.compose.kinds import DROP, Context, Str
 from defang_nb.compose.limits import DERIVED, INCLUDE_DEPTH, weight
@@ -144,6 +145,10 @@ class Assembler:
             for name in list(services):
                 services[name] = self._extended(name, services, file)
                 enforce_unique(services[name])
+        jobs = document.get("jobs")
+        if isinstance(jobs, Map):
+            for name in list(jobs):
+                jobs[name] = self._extended(name, jobs, file, ())
         for included in self._includes(includes, at):
             self._import(included, document)
         return document
@@ -339,7 +344,6 @@ class Assembler:
 
 def set_build_context(model: Map, base: str) -> None:
     """A build without a context is in the project's folder."""
-    services = model.get("services")
-    for service in services.values() if isinstance(services, Map) else ():
+    for _, _, service in workloads(model):
         if isinstance(build := service.get("build"), Map) and "context" not in build:
             fields_of(build, build.at, context=base)

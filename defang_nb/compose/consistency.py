@@ -46,6 +46,12 @@ class Checker:
             self._service(name, service)
             self._references(name, service)
             self._dependencies(name, service)
+        for name, job in section(self.model, "jobs").items():
+            if not job.get("image") and "build" not in job:
+                at = section(self.model, "jobs").key_at(name)
+                self._error("no-image", f'job "{name}" has neither an image nor a build', at, ("jobs", name), "add `image:`")
+            self._references(name, job, "jobs")
+            self._dependencies(name, job, "jobs")
         self._container_names()
         self._cycles()
 
@@ -140,23 +146,23 @@ class Checker:
                 self._error("repeated", message, at, (*path, key, index), "keep one")
             seen.setdefault(item, at)
 
-    def _references(self, name: str, service: Map) -> None:
+    def _references(self, name: str, service: Map, kind: str = "services") -> None:
         for key, what in (("networks", "network"), ("models", "model")):
             used = section(service, key)
             for each in used:
                 if each != "default" or key != "networks":
-                    self._known(key, what, each, used.key_at(each), ("services", name, key, each))
+                    self._known(key, what, each, used.key_at(each), (kind, name, key, each))
         for key, what in (("secrets", "secret"), ("configs", "config")):
             for owner, path in (
-                (service, ("services", name, key)),
-                (section(service, "build"), ("services", name, "build", key)),
+                (service, (kind, name, key)),
+                (section(service, "build"), (kind, name, "build", key)),
             ):
                 for index, source, at in _sources(owner.get(key)):
                     self._known(key, what, source, at, (*path, index))
         contexts = section(section(service, "build"), "additional_contexts")
         for key, place in contexts.items():
             if isinstance(place, str) and place.startswith("service:"):
-                place_path: Path = ("services", name, "build", "additional_contexts", key)
+                place_path: Path = (kind, name, "build", "additional_contexts", key)
                 other, place_at = place.removeprefix("service:"), contexts.value_at(key)
                 self._known("services", "service", other, place_at, place_path)
                 if other in self.active and "build" not in self.active[other]:
@@ -164,7 +170,7 @@ class Checker:
                     self._error("wrong-value", message, place_at, place_path, "name a service with a `build:`")
         for index, mount, at in _items(service.get("volumes")):
             if mount.get("type") == "volume" and mount.get("source"):
-                self._known("volumes", "volume", mount["source"], at, ("services", name, "volumes", index))
+                self._known("volumes", "volume", mount["source"], at, (kind, name, "volumes", index))
 
     def _known(self, key: str, what: str, name: str, at: Position | None, path: Path) -> None:
         known = section(self.model, key)
@@ -173,13 +179,19 @@ class Checker:
         hint = did_you_mean(name, known) or f"declare it at the top level: `{key}: {{{name}: …}}`"
         if what == "volume" and "/" in name:
             hint = f"for a folder write ./{name}"
-        self._error(f"unknown-{what}", f'service "{path[1]}" uses the {what} "{name}", which is not declared', at, path, hint)
+        self._error(
+            f"unknown-{what}",
+            f'{str(path[0])[:-1]} "{path[1]}" uses the {what} "{name}", which is not declared',
+            at,
+            path,
+            hint,
+        )
 
-    def _dependencies(self, name: str, service: Map) -> None:
+    def _dependencies(self, name: str, service: Map, kind: str = "services") -> None:
         every = services_of(self.model)
         depends = section(service, "depends_on")
         for other, dependency in depends.items():
-            path: Path = ("services", name, "depends_on", other)
+            path: Path = (kind, name, "depends_on", other)
             at = depends.key_at(other)
             if isinstance(dependency, Map) and "condition" not in dependency:
                 hint = "add `condition: service_started`"
@@ -189,11 +201,15 @@ class Checker:
             if other not in every:
                 others = [each for each in every if each != name]
                 hint = did_you_mean(other, others) or known_here(others, "another service")
-                self._error("unknown-service", f'service "{name}" depends on "{other}", which does not exist', at, path, hint)
+                self._error(
+                    "unknown-service", f'{kind[:-1]} "{name}" depends on "{other}", which does not exist', at, path, hint
+                )
             elif dependency.get("required", True):
                 profiles = ", ".join(every[other].get("profiles", ()))
                 hint = f"turn on one of its profiles ({profiles}), or set `required: false`"
-                self._error("inactive-service", f'service "{name}" depends on "{other}", which is not active', at, path, hint)
+                self._error(
+                    "inactive-service", f'{kind[:-1]} "{name}" depends on "{other}", which is not active', at, path, hint
+                )
 
     def _container_names(self) -> None:
         owners: dict[str, str] = {}

@@ -28,9 +28,16 @@ def section(model: Map, key: str) -> Map:
     return found if isinstance(found, Map) else Map(model.at)
 
 
+def workloads(model: Map) -> Iterator[tuple[str, str, Map]]:
+    """All that runs: services and jobs, each with its section and name."""
+    for key in ("services", "jobs"):
+        for name, workload in section(model, key).items():
+            yield key, name, workload
+
+
 def normalise(model: Map, project: str) -> None:
     """Everything but values from outside: networks, names, implied dependencies, spellings."""
-    for service in services_of(model).values():
+    for _, _, service in workloads(model):
         _networks(service)
         for name, at, restart in implied(service):
             _depend(service, name, at, restart=restart)
@@ -38,7 +45,9 @@ def normalise(model: Map, project: str) -> None:
             dependency.setdefault("required", True)
         if service.get("pull_policy") == "if_not_present":
             service["pull_policy"] = "missing"
-    used = any("default" in service.get("networks", ()) for service in services_of(model).values())
+        for step in service.get("pre_start", ()) if "image" in service else ():
+            step.setdefault("image", service["image"])
+    used = any("default" in service.get("networks", ()) for _, _, service in workloads(model))
     if used and "default" not in section(model, "networks"):
         networks = section(model, "networks")
         networks["default"] = Map(model.at)
@@ -87,7 +96,7 @@ def _depend(service: Map, name: str, at: Position | None, *, restart: bool) -> N
 
 def resolve_environment(model: Map, variables: Mapping[str, str], problems: Problems, *, as_compose: bool) -> None:
     """Environment keys and build arguments without a value take it from `variables`."""
-    for name, service in services_of(model).items():
+    for key, name, service in workloads(model):
         environment = section(service, "environment")
         _inherit(environment, variables)
         args = section(section(service, "build"), "args")
@@ -96,12 +105,12 @@ def resolve_environment(model: Map, variables: Mapping[str, str], problems: Prob
             for key in [key for key, value in args.items() if value is None]:
                 del args[key]
         else:
-            _to_config(args, problems, ("services", name, "build", "args"))
+            _to_config(args, problems, (key, name, "build", "args"))
 
 
-def to_config(service: Map, name: str, problems: Problems) -> None:
+def to_config(service: Map, name: str, problems: Problems, kind: str = "services") -> None:
     """Environment keys that nothing gave a value are configuration values of that name."""
-    _to_config(section(service, "environment"), problems, ("services", name, "environment"))
+    _to_config(section(service, "environment"), problems, (kind, name, "environment"))
 
 
 def _inherit(values: Map, variables: Mapping[str, str]) -> None:

@@ -132,6 +132,6 @@ def _is_extension(path: Path) -> bool:
 def _may_be_config(path: Path) -> bool:
     """Whether a value there may be known only at deployment: an environment value or a build argument of a service."""
     match path:
-        case ("services", _, "environment", _) | ("services", _, "build", "args", _):
+        case ("services" | "jobs", _, "environment", _) | ("services" | "jobs", _, "build", "args", _):
             return True
     return False

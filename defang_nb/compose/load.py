@@ -27,7 +27,7 @@ from defang_nb.compose.likely_secrets import warn_of_secrets
 from defang_nb.compose.names import project_name
 from defang_nb.compose.nodes import Map, split
 from defang_nb.compose.problems import Problems
-from defang_nb.compose.selection import active, drop_unused, select
+from defang_nb.compose.selection import active, drop_inactive_jobs, drop_unused, select
 from defang_nb.compose.service_files import ServiceFiles
 from defang_nb.errors import ComposeError, NotFoundError
 from defang_nb.model.project import Project
@@ -135,7 +135,9 @@ class _Load:
             problems.raise_errors()
             return Loaded(Project(name=project, services={}), self._canonical(model, project), problems.warnings(), problems)
         wanted = options.services
-        on = active(model, options.profiles or _profiles(seen), wanted)
+        profiles = options.profiles or _profiles(seen)
+        on = active(model, profiles, wanted)
+        drop_inactive_jobs(model, profiles)
         Checker(model, on, problems, strict=not options.as_compose).check()
         on = select(on, wanted, problems)
         files = ServiceFiles(seen, problems, self.root, as_compose=options.as_compose)
@@ -143,6 +145,10 @@ class _Load:
             files.resolve(name, service)
             if not options.as_compose:
                 finish.to_config(service, name, problems)
+        for name, job in finish.section(model, "jobs").items():
+            files.resolve(name, job, "jobs")
+            if not options.as_compose:
+                finish.to_config(job, name, problems, "jobs")
         every = finish.section(model, "services")
         for name in [name for name in every if name not in on]:
             del every[name]
@@ -216,7 +222,7 @@ class _Load:
         return Loaded(made, self._canonical(model, project), problems.warnings(), problems)
 
     def _canonical(self, model: Map, project: str) -> dict[str, Any]:
-        for service in finish.services_of(model).values():
+        for _, _, service in finish.workloads(model):
             finish.set_canonical_defaults(service)
         return canonical(model, project, escape=self.options.interpolate)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Collection, Mapping, Sequence
 
-from defang_nb.compose.finish import section, services_of
+from defang_nb.compose.finish import section, services_of, workloads
 from defang_nb.compose.nodes import Map
 from defang_nb.compose.problems import Problems, did_you_mean, known_here
 
@@ -16,12 +16,19 @@ def active(model: Map, profiles: Collection[str], wanted: Sequence[str]) -> dict
     on = set(profiles)
     for name in wanted:
         on.update(services[name].get("profiles", ()) if name in services else ())
-    every = "*" in on
-    return {
-        name: service
-        for name, service in services.items()
-        if every or not service.get("profiles") or on.intersection(service["profiles"])
-    }
+    return {name: service for name, service in services.items() if _is_on(service, on)}
+
+
+def _is_on(workload: Map, profiles: Collection[str]) -> bool:
+    own = workload.get("profiles")
+    return not own or "*" in profiles or not set(own).isdisjoint(profiles)
+
+
+def drop_inactive_jobs(model: Map, profiles: Collection[str]) -> None:
+    """Take away the jobs that `profiles` leave off."""
+    jobs = section(model, "jobs")
+    for name in [name for name, job in jobs.items() if not _is_on(job, profiles)]:
+        del jobs[name]
 
 
 def select(services: Mapping[str, Map], wanted: Sequence[str], problems: Problems) -> dict[str, Map]:
@@ -50,7 +57,7 @@ def select(services: Mapping[str, Map], wanted: Sequence[str], problems: Problem
 def drop_unused(model: Map) -> None:
     """Take away networks, volumes, secrets, configs and models that no service uses."""
     used: dict[str, set[str]] = {key: set() for key in ("networks", "volumes", "secrets", "configs", "models")}
-    for service in services_of(model).values():
+    for _, _, service in workloads(model):
         for key in ("networks", "models"):
             used[key].update(section(service, key))
         used["volumes"].update(mount["source"] for mount in service.get("volumes", ()) if mount.get("source"))

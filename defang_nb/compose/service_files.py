@@ -22,19 +22,19 @@ class ServiceFiles:
         self.root = root
         self.as_compose = as_compose
 
-    def resolve(self, name: str, service: Map) -> None:
+    def resolve(self, name: str, service: Map, kind: str = "services") -> None:
         """Put in what the files give, under what the service itself says."""
         if "env_file" in service:
-            self._environment(name, service)
+            self._environment((kind, name), service)
         if "label_file" in service:
-            self._labels(name, service)
+            self._labels((kind, name), service)
 
-    def _environment(self, name: str, service: Map) -> None:
+    def _environment(self, where: Path, service: Map) -> None:
         own = section(service, "environment")
         made = Map(service.value_at("env_file"))
         files: Seq = service.pop("env_file")
         for index, (entry, at) in enumerate(files.pairs()):
-            path: Path = ("services", name, "env_file", index)
+            path: Path = (*where, "env_file", index)
 
             def lookup(key: str) -> str | None:
                 known = self.project.get(key)
@@ -59,12 +59,12 @@ class ServiceFiles:
     def _missing(self, name: str) -> str | ConfigRef:
         return ConfigRef(name) if not self.as_compose and CONFIG_NAME.fullmatch(name) else ""
 
-    def _labels(self, name: str, service: Map) -> None:
+    def _labels(self, where: Path, service: Map) -> None:
         own = section(service, "labels")
         made = Map(service.value_at("label_file"))
         files: Seq = service.pop("label_file")
         for index, (file, at) in enumerate(files.pairs()):
-            path: Path = ("services", name, "label_file", index)
+            path: Path = (*where, "label_file", index)
             found = variables.parse_file(file, lambda _: None, lambda _: "", self.problems, at, path, self.root)
             for key, value in (found or {}).items():
                 made.put(key, value, files, index)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from defang_nb.compose.kinds import Bool, Context, Duration, Int, Kind, Number, Scalar, Size, Str, wrong_type
+from defang_nb.compose.kinds import Bool, Duration, Int, Number, Scalar, Size, Str
 from defang_nb.compose.mounts import Device, EnvFile, ExtraHosts, FilePath, FileRef, Ulimit, Volumes
-from defang_nb.compose.nodes import Map, Node, Path, Seq, show
-from defang_nb.compose.paths import absolute
 from defang_nb.compose.ports import Ports
 from defang_nb.compose.relations import BuildSpec, Contexts, Extends, Names, depends_on
 from defang_nb.compose.shapes import Command, KeyValues, ListOf, MapOf, Nullable, Struct
-from defang_nb.model.source import Position
+from defang_nb.compose.special import Filled, GpuDevice, Gpus, Options, SshKeys, Test, Umask
 
 _STR: Final = Str()
 _BOOL: Final = Bool()
@@ -31,112 +29,6 @@ _OPTIONS: Final = MapOf(Scalar())
 _OPTIONS_OR_NULL: Final = MapOf(Scalar((str, int, float, type(None)), "", "a string, number or empty"))
 
 
-class _Test(Kind):
-    """A health check's test: one string for the shell, or a list that begins with CMD, CMD-SHELL or NONE."""
-
-    allows = "a string, or a list that begins with CMD, CMD-SHELL or NONE"
-
-    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, str) and ctx.raw:
-            return value
-        if isinstance(value, str) and at:
-            return Seq.of(at, ["CMD-SHELL", value])
-        if not isinstance(value, Seq):
-            return wrong_type(self.allows, value, at, path, ctx)
-        read = _STRINGS.read(value, at, path, ctx)
-        if isinstance(read, Seq) and read and read[0] not in ("CMD", "CMD-SHELL", "NONE"):
-            hint = f"write [CMD, {read[0]}, …], or all in one string"
-            return ctx.refuse("wrong-value", f"{show(path)} must begin with CMD, CMD-SHELL or NONE", at, path, hint)
-        return read
-
-
-class _Gpus(Kind):
-    """`all`, or a list of devices."""
-
-    allows = "`all`, or a list of devices"
-
-    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if value == "all" and at:
-            all_of_them = Map(at)
-            all_of_them["count"] = -1
-            return Seq.of(at, [all_of_them])
-        return ListOf(_GpuDevice(())).read(value, at, path, ctx)
-
-
-class _GpuDevice(Kind):
-    """A device reservation; without a number or ids it means all."""
-
-    allows = "a mapping"
-
-    def __init__(self, required: tuple[str, ...]) -> None:
-        self.struct = Struct(
-            {
-                "capabilities": ListOf(_STR, once=True),
-                "count": Int(words={"all": -1}),
-                "device_ids": ListOf(_STR, once=True),
-                "driver": _STR,
-                "options": KeyValues("", once=True),
-            },
-            required=required,
-        )
-
-    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        read = self.struct.read(value, at, path, ctx)
-        if isinstance(read, Map):
-            if "count" in read and "device_ids" in read:
-                message = f"{show(path)} has both count and device_ids"
-                return ctx.refuse(
-                    "exclusive-keys", message, read.key_at("device_ids"), (*path, "device_ids"), "keep one of them"
-                )
-            if "count" not in read and "device_ids" not in read:
-                read["count"] = -1
-        return read
-
-
-class _Options(Kind):
-    """A provider's option: one value or several; canonical: a list of texts."""
-
-    allows = "a string, number or boolean, or a list of them"
-    _list = ListOf(Scalar((str, int, float, bool), None, "a string, number or boolean"), single=True)
-
-    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        return self._list.read(value, at, path, ctx)
-
-
-class _Filled(Kind):
-    """One string or a list of them, of which the empty ones say nothing."""
-
-    allows = _STRING_OR_LIST.allows
-
-    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        read = _STRING_OR_LIST.read(value, at, path, ctx)
-        if not isinstance(read, Seq):
-            return read
-        made = Seq(read.at)
-        for item, item_at in read.pairs():
-            if item:
-                made.add(item, item_at)
-        return made
-
-
-class _SshKeys(Kind):
-    """`default`, `id=path`, or a mapping; canonical: a list of `id=path`."""
-
-    allows = KeyValues().allows
-
-    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        read = KeyValues(None, once=True).read(value, at, path, ctx)
-        if not isinstance(read, Map):
-            return read
-        made = Seq(read.at)
-        for key in read if isinstance(value, Seq) else ():
-            if read[key] is None and key != "default":
-                ctx.refuse("wrong-value", f"{show(path)}: {key} has no path", read.keys_at[key], path, f"write {key}=PATH")
-        for key, place in read.items():
-            made.add(key if not place else f"{key}={absolute(place, ctx.base, ctx.home)}", read.keys_at[key])
-        return made
-
-
 _RATE: Final = ListOf(Struct({"path": _STR, "rate": Size(whole=True)}))
 _HOOKS: Final = ListOf(
     Struct(
@@ -150,6 +42,8 @@ _HOOKS: Final = ListOf(
         required=("command",),
     )
 )
+
+
 _UPDATE: Final = Struct(
     {
         "parallelism": _INT,
@@ -167,13 +61,14 @@ _BUILD: Final = BuildSpec(
         "dockerfile_inline": _STR,
         "entitlements": _STRINGS,
         "args": _ENVIRONMENT,
-        "ssh": _SshKeys(),
+        "ssh": SshKeys(),
         "labels": _LABELS,
         "cache_from": _STRINGS,
         "cache_to": _STRINGS,
         "no_cache": _BOOL,
         "additional_contexts": Contexts(),
         "network": _STR,
+        "no_cache_filter": _STRING_OR_LIST,
         "provenance": Scalar((str, bool)),
         "sbom": Scalar((str, bool)),
         "pull": _BOOL,
@@ -206,7 +101,7 @@ _DEPLOY: Final = Struct(
                         "generic_resources": ListOf(
                             Struct({"discrete_resource_spec": Struct({"kind": _STR, "value": Number()})})
                         ),
-                        "devices": ListOf(_GpuDevice(("capabilities",))),
+                        "devices": ListOf(GpuDevice(("capabilities",))),
                     }
                 ),
             }
@@ -248,7 +143,7 @@ _NETWORK_OF_SERVICE: Final = Struct(
 )
 _PULL: Final = "always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+"
 
-SERVICE: Final = Struct(
+_CONTAINER: Final = Struct(
     {
         "annotations": _LABELS,
         "attach": _BOOL,
@@ -285,7 +180,7 @@ SERVICE: Final = Struct(
         "develop": Nullable(Struct({"watch": ListOf(_WATCH)})),
         "device_cgroup_rules": _STRINGS,
         "devices": ListOf(Device()),
-        "dns": _Filled(),
+        "dns": Filled(),
         "dns_opt": _STRINGS,
         "dns_search": _STRING_OR_LIST,
         "domainname": _STR,
@@ -296,14 +191,14 @@ SERVICE: Final = Struct(
         "extends": Extends(),
         "external_links": _STRINGS,
         "extra_hosts": ExtraHosts(),
-        "gpus": _Gpus(),
+        "gpus": Gpus(),
         "group_add": _TEXTS,
         "healthcheck": Struct(
             {
                 "disable": _BOOL,
                 "interval": _DURATION,
                 "retries": Int(cut=True),
-                "test": _Test(),
+                "test": Test(),
                 "timeout": _DURATION,
                 "start_period": _DURATION,
                 "start_interval": _DURATION,
@@ -333,11 +228,10 @@ SERVICE: Final = Struct(
         "platform": _STR,
         "ports": Ports(),
         "post_start": _HOOKS,
-        "pre_start": _HOOKS,
         "pre_stop": _HOOKS,
         "privileged": _BOOL,
         "profiles": _STRINGS,
-        "provider": Struct({"type": _STR, "options": MapOf(_Options())}, required=("type",)),
+        "provider": Struct({"type": _STR, "options": MapOf(Options())}, required=("type",)),
         "pull_policy": Str(
             pattern=_PULL,
             allows="one of always, missing, never, build, daily, weekly, or every_ and a duration (every_12h)",
@@ -359,7 +253,7 @@ SERVICE: Final = Struct(
         "tmpfs": _STRING_OR_LIST,
         "tty": _BOOL,
         "ulimits": _ULIMITS,
-        "umask": Scalar(),
+        "umask": Umask(),
         "use_api_socket": Bool(strict=True),
         "user": _STR,
         "userns_mode": _STR,
@@ -369,3 +263,19 @@ SERVICE: Final = Struct(
         "working_dir": _STR,
     }
 )
+_NOT_OF_STEPS: Final = frozenset(
+    {
+        "attach", "build", "container_name", "depends_on", "deploy", "develop", "expose", "extends", "external_links",
+        "healthcheck", "links", "ports", "post_start", "pre_stop", "profiles", "provider", "restart", "scale", "stdin_open",
+        "tty",
+    }
+)  # fmt: skip
+SERVICE: Final = Struct(
+    {
+        **_CONTAINER.fields,
+        "pre_start": ListOf(
+            Struct({**{key: kind for key, kind in _CONTAINER.fields.items() if key not in _NOT_OF_STEPS}, "per_replica": _BOOL})
+        ),
+    }
+)
+"""A service; its `pre_start` steps are containers of their own."""

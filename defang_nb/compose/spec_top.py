@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from defang_nb.compose.jobs import Job
 from defang_nb.compose.kinds import Any_, Bool, Int, Scalar, Str
 from defang_nb.compose.relations import NAME, External, Resource
 from defang_nb.compose.shapes import KeyValues, ListOf, MapOf, Struct
@@ -64,7 +65,7 @@ FILE: Final = Struct(
         "secrets": MapOf(_SECRET, NAME, "secret name"),
         "configs": MapOf(_CONFIG, NAME, "config name"),
         "models": MapOf(_MODEL, NAME, "model name"),
-        "jobs": MapOf(Any_(), NAME, "job name"),
+        "jobs": MapOf(Job(), NAME, "job name"),
     }
 )
 """A whole file. `include` is read on its own, before anything else."""

@@ -16,11 +16,13 @@ from defang_nb.model.project import (
     FileMount,
     FileObject,
     Healthcheck,
+    Job,
     Mount,
     Port,
     PortMode,
     Project,
     Resources,
+    Schedule,
     Service,
     Volume,
 )
@@ -48,6 +50,7 @@ def project(
         },
         configs={key: _file(each) for key, each in section(model, "configs").items()},
         secrets={key: _file(each) for key, each in section(model, "secrets").items()},
+        jobs={each: _job(each, job) for each, job in section(model, "jobs").items()},
         working_dir=working_dir,
         files=files,
         positions=dict(_positions(model)),
@@ -124,6 +127,18 @@ def _service(name: str, it: Map, extended: Mapping[str, Any]) -> Service:
         models=tuple(section(it, "models")),
         rest=_rest(it, _SERVICE),
         **extended,
+    )
+
+
+def _job(name: str, it: Map) -> Job:
+    triggers = section(it, "triggers")
+    container = Map(it.at)
+    container.update((key, value) for key, value in it.items() if key != "triggers")
+    return Job(
+        name=name,
+        container=_service(name, container, {}),
+        schedule=tuple(Schedule(**plain(each)) for each in triggers.get("schedule", ())),
+        manual=triggers.get("manual", True),
     )
 
 

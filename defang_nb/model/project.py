@@ -178,6 +178,24 @@ class FileObject(msgspec.Struct, frozen=True, kw_only=True):
     external: bool = False
 
 
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """When a job runs: a cron expression of five fields or `@daily` and its like. Empty `timezone`: the platform's."""
+
+    cron: str
+    timezone: str = ""
+    concurrency: str = "forbid"
+    missed_fires: str = "one"
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A container that runs to its end when its schedule, or somebody, says so. `container` is what runs, as a service's is."""
+
+    name: str
+    container: Service
+    schedule: tuple[Schedule, ...] = ()
+    manual: bool = True
+
+
 class Project(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a deployment needs to know. `positions` maps a place (`services.web.ports[0]`) to its source.
 
@@ -189,6 +207,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     volumes: Mapping[str, Volume] = {}
     configs: Mapping[str, FileObject] = {}
     secrets: Mapping[str, FileObject] = {}
+    jobs: Mapping[str, Job] = {}
     working_dir: str = ""
     files: tuple[str, ...] = ()
     positions: Mapping[str, Position] = {}
