@@ -5,6 +5,7 @@ Source: the reference's normalisation. All of it is in place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -126,10 +127,16 @@ def _to_config(values: Map, problems: Problems, path: tuple[str, ...]) -> None:
         if CONFIG_NAME.fullmatch(key):
             values[key] = Symbolic((ConfigRef(key),))
         else:
-            hint = "letters, digits and _, at most 64, not beginning with a digit; or give it a value"
-            problems.error(
-                "config-name", f'"{key}" has no value, and is no config name', values.key_at(key), (*path, key), hint
-            )
+            hint = "letters, digits and _, at most 64, not beginning with a digit; or give it a value: KEY=value"
+            shown = _name(key)
+            message = f'"{shown}" has no value, and is no config name'
+            problems.error("config-name", message, values.key_at(key), (*path, shown), hint)
+
+
+def _name(key: str) -> str:
+    """A key as it may be repeated: where a `=` is missing, a value may be in it, and that may be secret."""
+    match = re.match(r"[\w.-]{1,64}", key)
+    return key if match and match.end() == len(key) else f"{match[0] if match else ''}…"
 
 
 def set_canonical_defaults(service: Map) -> None:

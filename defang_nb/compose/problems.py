@@ -10,7 +10,7 @@ from defang_nb.compose import limits
 from defang_nb.compose.nodes import Path, show
 from defang_nb.errors import ComposeError
 from defang_nb.model.excerpt import excerpt, printable
-from defang_nb.model.masking import is_secret_name
+from defang_nb.model.masking import is_secret_name, key_of
 from defang_nb.model.source import Diagnostic, Position, Severity
 
 _LONGEST = 2000
@@ -18,6 +18,7 @@ _LONG_LINE, _LONG_LINES = 1000, 20
 """Of lines that are so long, so many are quoted."""
 _LONGEST_WORD = 100
 _COMPARED = 150
+_MOST_LINES = 200
 
 
 class Problems:
@@ -148,7 +149,16 @@ class Problems:
             self._long_lines += 1
             if self._long_lines > _LONG_LINES:
                 return ""
-        return excerpt(line, at.column, secret=any(isinstance(key, str) and is_secret_name(key) for key in path[2:]))
+        keys = [*(key for key in path[2:] if isinstance(key, str)), _key_above(lines, at.line - 1)]
+        return excerpt(line, at.column, secret=any(map(is_secret_name, keys)))
+
+
+def _key_above(lines: list[str], index: int) -> str:
+    """The key whose value a line without a key may be a part of: the last one above it."""
+    if key_of(lines[index]):
+        return ""
+    near = lines[max(0, index - _MOST_LINES) : index]
+    return next((key for line in reversed(near) if (key := key_of(line))), "")
 
 
 def known_here(names: Iterable[str], what: str) -> str:

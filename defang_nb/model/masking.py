@@ -21,6 +21,10 @@ _KEY_VALUE: Final = re.compile(
     r"""(?P<key>["']?(?P<name>[A-Za-z_][\w.-]*)["']?\s*(?::(?=\s|["'])|=)\s*|--?(?P<flag>[A-Za-z][\w-]*)\s+)"""
     r"""(?P<value>"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|[^\n]*)"""
 )
+_ITEM: Final = re.compile(
+    r"""(?:^|[\[{,])\s*(?:-\s+)*["']?(?P<name>[A-Za-z_][\w.-]*)(?:[^\w\s,\]}.-]+\s*|\s+)(?P<value>[^\n,\]}].*)"""
+)
+"""What looks like a key at the beginning of an item, whatever comes after it: a sign may be missing, or wrong."""
 _URL: Final = re.compile(r"""(?<=://)[^\s:/@'"$]*:(?P<value>[^\s'"/]+)@(?=[^\s@])""")
 _LOOKS: Final = re.compile(
     r"(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|npm_\w{30,}"
@@ -72,15 +76,26 @@ def masked(line: str, *, caret: int = 0, secret: bool = False) -> str:
     return "".join(made) + line[done:]
 
 
+def key_of(line: str) -> str:
+    """The key that a line begins with; empty when it has none."""
+    match = re.match(r"""\s*(?:-\s+)*["']?([A-Za-z_][\w.-]*)["']?\s*[:=]""", line)
+    return match[1] if match else ""
+
+
 def _spans(line: str, secret: bool) -> list[tuple[int, int]]:
     found = [match.span("value") for match in _URL.finditer(line)]
     found += [match.span() for match in _LOOKS.finditer(line)]
-    index, named = 0, False
+    index, named = 0, set()
     while match := _KEY_VALUE.search(line, index):
         index = match.end("key")
         if is_secret_name(match["name"] or match["flag"]):
             found.append(_value(line, *match.span("value")))
-            index, named = max(found[-1][1], index), True
+            index = max(found[-1][1], index)
+            named.add(match.start("name"))
+    for match in _ITEM.finditer(line):
+        if match.start("name") not in named and is_secret_name(match["name"]):
+            found.append(match.span("value"))
+            break
     if secret and not named:
         key = re.match(r"""\s*(?:- )?(?:["']?[\w.-]+["']?\s*[:=]\s*)?""", line)
         found.append((key.end() if key else 0, len(line)))
