@@ -257,7 +257,8 @@ class _Builder:
         here: Path = tuple(self.path)
         shown = event.value if type(event) is yaml.ScalarEvent else "a mapping or list"
         where = f" in {show(here)}" if here else ""
-        self.problems.error("key-type", f"a key must be a string, not {shown}{where}", at, here, hint="put it in quotes")
+        path = here if type(event) is not yaml.ScalarEvent else (*here, shown)
+        self.problems.error("key-type", f"a key must be a string, not {shown}{where}", at, path, hint="put it in quotes")
         return str(shown)
 
     def duplicate(self, key: str, at: Position, first: Position) -> None:

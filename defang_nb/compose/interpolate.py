@@ -9,7 +9,7 @@ from defang_nb.compose.locate import dollar
 from defang_nb.compose.nodes import Map, Node, Path, Seq
 from defang_nb.compose.problems import Problems, did_you_mean
 from defang_nb.compose.template import CONFIG_NAME, Filler, TemplateError
-from defang_nb.model.masking import is_secret_name
+from defang_nb.model.masking import is_secret_name, key_of
 from defang_nb.model.source import Position
 from defang_nb.model.value import ConfigRef
 
@@ -92,8 +92,9 @@ class Interpolation:
         except TemplateError as problem:
             path = tuple(self._path)
             hint = problem.hint or (self._where_to_set(problem.name) if problem.name else "")
+            keys = [*(key for key in path[2:] if isinstance(key, str)), key_of(value)]
             message = str(problem)
-            if problem.code == "interpolation-syntax" and any(isinstance(key, str) and is_secret_name(key) for key in path[2:]):
+            if problem.code == "interpolation-syntax" and any(map(is_secret_name, keys)):
                 message = "invalid interpolation"  # what follows the `$` may be a part of a secret
             self.problems.error(problem.code, message, self._place(), path, hint=hint)
             return None

@@ -22,7 +22,7 @@ _KEY_VALUE: Final = re.compile(
     r"""(?P<value>"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|[^\n]*)"""
 )
 _ITEM: Final = re.compile(
-    r"""(?:^|[\[{,])\s*(?:-\s+)*["']?(?P<name>[A-Za-z_][\w.-]*)(?:[^\w\s,\]}.-]+\s*|\s+)(?P<value>[^\n,\]}].*)"""
+    r"""(?:^|[\[,]|(?<!\$)\{)\s*(?:-\s+)*["']?(?P<name>[A-Za-z_][\w.-]*)(?:[^\w\s,\]}.-]+\s*|\s+)(?P<value>[^\n,\]}].*)"""
 )
 """What looks like a key at the beginning of an item, whatever comes after it: a sign may be missing, or wrong."""
 _URL: Final = re.compile(r"""(?<=://)[^\s:/@'"$]*:(?P<value>[^\s'"/]+)@(?=[^\s@])""")
@@ -92,7 +92,9 @@ def _spans(line: str, secret: bool) -> list[tuple[int, int]]:
             found.append(_value(line, *match.span("value")))
             index = max(found[-1][1], index)
             named.add(match.start("name"))
-    for match in _ITEM.finditer(line):
+    index = 0
+    while match := _ITEM.search(line, index):
+        index = match.end("name")
         if match.start("name") not in named and is_secret_name(match["name"]):
             found.append(match.span("value"))
             break

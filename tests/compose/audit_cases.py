@@ -59,7 +59,7 @@ SYNTAX = [
     case("yaml-syntax", "services.a[0]", "services: {a: &a [§*a]}\n"),
     case("yaml-syntax", "services", "services: {<<: §7}\n"),
     case("yaml-syntax", "x" + "[0]" * 100, DEEP),
-    case("key-type", "services", "services: {§7: {image: x}}\n"),
+    case("key-type", "services.7", "services: {§7: {image: x}}\n"),
     service("duplicate-key", "tty", "tty: true\n§tty: false"),
     service("duplicate-key", "<<", "<<: {x-a: 1}\n§<<: {x-b: 1}"),
     case("obsolete", "version", "§version: '3'\nservices: {a: {image: x}}\n"),

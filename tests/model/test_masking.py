@@ -34,6 +34,7 @@ from defang_nb.model.masking import is_plain_secret, is_secret_name, is_secret_t
         ("- DB_PASSWORD:hunter2", "- DB_PASSWORD:••••••"),
         ("secrets: [db_password, token]", "secrets: [db_password, token]"),
         ("- db_password", "- db_password"),
+        ('a: {x: {"DB_PASSWORD" "hunter2"}}', 'a: {x: {"DB_PASSWORD" ••••••'),
         ("image: vault-secret:1.2", "image: vault-secret:1.2"),
         ("secrets:", "secrets:"),
         ("PASSWORD_FILE: /run/secrets/pw", "PASSWORD_FILE: /run/secrets/pw"),
