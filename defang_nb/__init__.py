@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         logs,
         preview,
         ps,
+        refresh,
         rollback,
         up,
     )
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _API = (
     "attach", "cancel", "config_ls", "config_rm", "config_set", "deployment", "deployments", "down", "logs", "preview", "ps",
-    "rollback", "up",
+    "refresh", "rollback", "up",
 )  # fmt: skip
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "logs",
     "preview",
     "ps",
+    "refresh",
     "rollback",
     "serve",
     "up",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def prepare(
             stamps = cache / f"{_digest(place)[:32]}.stamps" if cache else None
             manifests[place] = manifest(Path(key.context), key.dockerfile, cache=stamps, environ=environ)
         found_manifest = manifests[place]
-        source = _source(project.name, key, tuple(services), found_manifest.digest)
+        source = _source(project, key, tuple(services), found_manifest.digest)
         prepared.append(Prepared(source=source, manifest=found_manifest, diagnostics=found_manifest.diagnostics))
     return prepared
 
@@ -80,10 +81,10 @@ def is_remote(context: str) -> bool:
     return "://" in context or context.startswith(("git@", "github.com/")) or context.endswith(".git")
 
 
-def _source(project: str, key: _Key, services: tuple[str, ...], digest: str) -> ImageSource:
+def _source(project: Project, key: _Key, services: tuple[str, ...], digest: str) -> ImageSource:
     inputs = _digest((digest, key.dockerfile, key.target, key.args, key.platform))
     return ImageSource(
-        reference=f"{project}/{services[0]}:{inputs[:32]}",
+        reference=f"{project.name}/{_repository(project, key)}:{inputs[:32]}",
         digest=digest,
         context_key=f"contexts/{digest}.tar.gz",
         services=services,
@@ -92,6 +93,18 @@ def _source(project: str, key: _Key, services: tuple[str, ...], digest: str) -> 
         args=dict(key.args),
         platform=key.platform,
     )
+
+
+def _repository(project: Project, key: _Key) -> str:
+    """What the image is called: by what it is made from, and not by who uses it, so that another user changes nothing.
+
+    The context's folder, and for builds that say more than that a few digits which tell them apart.
+    """
+    place = os.path.relpath(key.context, project.working_dir) if project.working_dir else key.context
+    inside = not place.startswith(("..", "/"))
+    name = re.sub(r"[^a-z0-9]+", "-", (place if inside else Path(place).name).lower()).strip("-") or "app"
+    usual = inside and key.dockerfile in ("", "Dockerfile") and not (key.target or key.args or key.platform)
+    return name if usual else f"{name}-{_digest((place, key.dockerfile, key.target, key.args, key.platform))[:6]}"
 
 
 def _key(service: Service, build: Build, platform: str) -> _Key:

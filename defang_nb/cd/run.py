@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from defang_nb.cd.expected import check_expected
 from defang_nb.cd.narrator import Narrator
 from defang_nb.cd.repair import Repair
 from defang_nb.cd.story import Story
@@ -21,7 +22,8 @@ from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.providers.base import Provider
 from defang_nb.provision.calls import StoppedError, unless
-from defang_nb.provision.executor import Applied, apply, observe, recover, refresh
+from defang_nb.provision.drift import Observed
+from defang_nb.provision.executor import Applied, apply, drift, observe, recover, refresh
 from defang_nb.provision.lease import Holding, Lease
 from defang_nb.provision.owner import this_process
 from defang_nb.provision.planner import plan as make_plan
@@ -90,7 +92,7 @@ class Run:
     async def _requested(self) -> Requested:
         request = self.request
         services = introduce(request.project)
-        if request.kind is Kind.DOWN:
+        if request.kind in (Kind.DOWN, Kind.REFRESH) and not request.repair:
             state = await State.open(self.store, request.project.name)
             mains = sorted((each for each in state.recorded.values() if each.main), key=lambda each: each.service)
             services = tuple(ServiceInfo(name=each.service, what=each.title) for each in mains)
@@ -150,20 +152,35 @@ class Run:
         self.story.tell(StageChanged(stage=Stage.PLANNING))
         await recover(state, types, deployment=request.deployment)
         observed = await observe(state.recorded, types)
-        drifted = await refresh(state, observed, deployment=request.deployment)
         if request.kind is Kind.REFRESH:
-            return Finished(
-                outcome=Outcome.SUCCEEDED, message=f"{len(drifted)} of {len(state.recorded)} differ from the record"
-            )
+            return await self._refresh(state, observed)
+        drifted = await refresh(state, observed, deployment=request.deployment)
         desired = await self._desired()
-        plan = make_plan(desired, state.recorded, types, observed, force=self._forced(desired), state_version=state.version)
+        plan = make_plan(
+            desired, state.recorded, types, observed, force=self._forced(desired), drifted=drifted, state_version=state.version
+        )
         plan = self._respect_protection(plan, state.recorded)
         self.story.tell(Planned(plan=plan))
+        if request.expected is not None:
+            check_expected(plan, request.expected)
         await self._contexts(plan, desired)
         await self._preflight(desired, state.recorded)
         if request.dry_run:
             return Finished(outcome=Outcome.SUCCEEDED, message=_count(plan, "would be "))
         return await self._apply(plan, desired, state)
+
+    async def _refresh(self, state: State, observed: Observed) -> Finished:
+        """Tell what is not as recorded; with consent, record it as it is."""
+        steps = drift(state.recorded, observed)
+        self.story.tell(Planned(plan=Plan(steps=steps, state_version=state.version)))
+        if not steps:
+            return Finished(outcome=Outcome.SUCCEEDED, message="all is as recorded")
+        some = f"{len(steps)} of {len(state.recorded)} are not as recorded"
+        if not self.request.accept:
+            hint = "`up` brings them back to what the project says, `refresh --accept` records them as they are"
+            return Finished(outcome=Outcome.SUCCEEDED, message=some, hint=hint)
+        await refresh(state, observed, deployment=self.request.deployment, forget=True)
+        return Finished(outcome=Outcome.SUCCEEDED, message=f"{some}; they are recorded as they are now")
 
     async def _desired(self) -> Sequence[Resource]:
         request = self.request
@@ -182,7 +199,13 @@ class Run:
         if self.request.yes:
             return plan
         if lost := [step for step in plan.steps if step.protect and step.action is Action.REPLACE]:
-            raise UsageError(f"this would delete data: {_titles(lost)}", hint="say `--yes` to allow it")
+            message, hint = f"this would delete data: {_titles(lost)}", "say `--yes` to allow it"
+            if not self.request.dry_run:
+                raise UsageError(message, hint=hint)
+            hint = "`up --yes` does it all the same"
+            told = Diagnostic(severity=Severity.WARNING, code="deletes-data", message=message, hint=hint)
+            self.story.tell(Diagnosed(diagnostic=told))
+            return plan
         kept = [step for step in plan.steps if step.protect and step.action is Action.DELETE]
         if not kept:
             return plan

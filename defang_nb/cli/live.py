@@ -12,14 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from defang_nb.model.events import Kind
 from defang_nb.model.source import format_diagnostic
 from defang_nb.model.view import DeploymentView
 from defang_nb.render.logs import panes
 from defang_nb.render.order import in_dependency_order
 from defang_nb.render.problems import by_weight
 from defang_nb.render.text import headline, plan_lines
-from defang_nb.render.words import SEVERITIES, Look, Tone, clean, service_look, stage_look
+from defang_nb.render.words import SEVERITIES, Look, Tone, clean, only_plans, service_look, stage_look
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
@@ -60,7 +59,7 @@ def live_view(view: DeploymentView, *, now: float) -> RenderableType:
     if not view.done:
         parts.append(_bar(view))
     parts.append(_services(view))
-    if view.plan is not None and (view.kind is Kind.PREVIEW or not view.steps):
+    if view.plan is not None and (only_plans(view) or not view.steps):
         parts.append(Text("\n".join(plan_lines(view.plan))))
     for pane in panes(view, now):
         if pane.open:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from defang_nb.client import begin, loop, past
 from defang_nb.client.begin import Checked, Files, Inputs
 from defang_nb.client.deployment import Deployment
+from defang_nb.client.plans import save_plan
 from defang_nb.client.reading import read_logs
 from defang_nb.client.stacks import load_stack
 from defang_nb.client.workspace import Workspace
@@ -40,8 +41,11 @@ __all__ = [
     "logs",
     "preview",
     "ps",
+    "refresh",
     "rollback",
+    "save_plan",
     "start_down",
+    "start_refresh",
     "start_repair",
     "start_rollback",
     "start_up",
@@ -92,13 +96,15 @@ def start_up(
     yes: bool = False,
     wait_timeout: float | None = None,
     lease_wait: float = 0.0,
+    plan: str | Path | None = None,
 ) -> Deployment:
     """Load and check the project, then start its deployment and return at once; uploads go on in the background.
 
     `compose` (or `files`, in order of precedence) names Compose files; `text` is Compose text, called `name` in diagnostics.
     With none of them, the usual file names are looked for in `working_dir` (default: here) and its parents. `build` builds
     images even where they exist; `dry_run` ends with the plan; `yes` allows deleting what is protected; `wait_timeout` is in
-    seconds for the whole deployment, `lease_wait` those to wait while another one of the project goes on.
+    seconds for the whole deployment, `lease_wait` those to wait while another one of the project goes on. `plan` is a file that
+    `save_plan` wrote: only that plan is carried out.
 
     Raises, before anything was touched: `ComposeError`, `UnsupportedError`, `ConfigMissingError`, `BuildError`. What goes wrong
     later (the upload, cd, the deployment) is raised by `Deployment.wait`.
@@ -107,7 +113,9 @@ def start_up(
         compose, files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
         env_files=env_files, working_dir=working_dir,
     )  # fmt: skip
-    return begin.start_up(inputs, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait)
+    return begin.start_up(
+        inputs, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait, plan=plan
+    )  # fmt: skip
 
 
 def up(
@@ -128,6 +136,7 @@ def up(
     yes: bool = False,
     wait_timeout: float | None = None,
     lease_wait: float = 0.0,
+    plan: str | Path | None = None,
 ) -> Deployment:
     """`start_up`, then wait until it is live (or, with `detach`, until cd has taken it over).
 
@@ -136,7 +145,7 @@ def up(
     deployment = start_up(
         compose, files=files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
         env_files=env_files, working_dir=working_dir, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout,
-        lease_wait=lease_wait,
+        lease_wait=lease_wait, plan=plan,
     )  # fmt: skip
     return deployment.wait_accepted() if detach else deployment.wait()
 
@@ -255,7 +264,22 @@ def start_repair(
 ) -> Deployment:  # fmt: skip
     """Start making a damaged record of a project readable again; what it lost is looked for where it is."""
     workspace = _workspace(stack, working_dir)
-    return past.start_repair(workspace, _project(workspace, project, working_dir))
+    return past.start_refresh(workspace, _project(workspace, project, working_dir), repair=True)
+
+
+def start_refresh(
+    project: str | None = None, *, accept: bool = False, stack: str = "local", working_dir: str | Path | None = None
+) -> Deployment:
+    """Start comparing what is live with what is recorded (`.view.plan`); `accept` records what is live as it is."""
+    workspace = _workspace(stack, working_dir)
+    return past.start_refresh(workspace, _project(workspace, project, working_dir), accept=accept)
+
+
+def refresh(
+    project: str | None = None, *, accept: bool = False, stack: str = "local", working_dir: str | Path | None = None
+) -> Deployment:
+    """`start_refresh`, then wait until it is over. Changes nothing of what runs."""
+    return start_refresh(project, accept=accept, stack=stack, working_dir=working_dir).wait()
 
 
 def ps(project: str | None = None, *, stack: str = "local") -> list[ServiceStatus]:

@@ -15,6 +15,7 @@ import msgspec
 
 from defang_nb.client import loop
 from defang_nb.client.deployment import Deployment
+from defang_nb.client.plans import read_plan
 from defang_nb.client.stacks import load_stack
 from defang_nb.client.workspace import Say, Workspace
 from defang_nb.errors import ComposeError, ConfigMissingError, NotFoundError, UnsupportedError, UsageError
@@ -75,12 +76,20 @@ def check(inputs: Inputs) -> Checked:
 
 
 def start_up(
-    inputs: Inputs, *, build: bool, dry_run: bool, yes: bool, wait_timeout: float | None, lease_wait: float
+    inputs: Inputs,
+    *,
+    build: bool,
+    dry_run: bool,
+    yes: bool,
+    wait_timeout: float | None,
+    lease_wait: float,
+    plan: str | Path | None = None,
 ) -> Deployment:
     """Check it, digest its contexts, and start; see `api.start_up`."""
     workspace = Workspace(load_stack(inputs.stack, inputs.folder))
     checked, loaded = _check(workspace, inputs)
     refuse(checked, loaded.quoted)
+    expected = read_plan(plan, project=checked.project.name, stack=workspace.stack.name) if plan is not None else None
     prepared = _prepare(loaded)
     request = DeployRequest(
         deployment=new_id(),
@@ -95,6 +104,7 @@ def start_up(
         wait_timeout=wait_timeout,
         lease_wait=lease_wait,
         by=person(),
+        expected=expected,
     )
     return start(workspace, request, prepared)
 

@@ -92,14 +92,15 @@ def start_rollback(
     return begin.start(workspace, again, ())
 
 
-def start_repair(workspace: Workspace, project: str) -> Deployment:
-    """See `api.start_repair`."""
+def start_refresh(workspace: Workspace, project: str, *, accept: bool = False, repair: bool = False) -> Deployment:
+    """See `api.start_refresh` and `api.start_repair`."""
     request = DeployRequest(
         deployment=new_id(),
         kind=Kind.REFRESH,
         stack=workspace.stack,
         project=Project(name=project, services={}),
-        repair=True,
+        accept=accept,
+        repair=repair,
         by=begin.person(),
     )
     return begin.start(workspace, request, ())

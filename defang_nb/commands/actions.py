@@ -59,13 +59,21 @@ def _up(invocation: Invocation, host: Host) -> Deployment:
         dry_run=invocation.flag("dry_run"),
         yes=invocation.flag("yes"),
         wait_timeout=invocation.number("wait_timeout"),
+        plan=invocation.text("plan"),
     )
     return _shown(deployment, host, detach=invocation.flag("detach"))
 
 
 def _preview(invocation: Invocation, host: Host) -> Deployment:
     deployment = api.start_up(**inputs(invocation, host), build=invocation.flag("build"), dry_run=True)
-    return _shown(deployment, host)
+    shown = _shown(deployment, host)
+    if (file := invocation.text("out")) and deployment.done:
+        host.note(f"the plan is saved: `up --plan {api.save_plan(deployment.view, file)}` carries it out")
+    return shown
+
+
+def _refresh(invocation: Invocation, host: Host) -> Deployment:
+    return _shown(api.start_refresh(**_about(invocation, host), accept=invocation.flag("accept")), host)
 
 
 def _down(invocation: Invocation, host: Host) -> Deployment:
@@ -207,6 +215,7 @@ def _repair(invocation: Invocation, host: Host) -> Deployment:
 ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("up",): _up,
     ("preview",): _preview,
+    ("refresh",): _refresh,
     ("down",): _down,
     ("ps",): _ps,
     ("logs",): _logs,

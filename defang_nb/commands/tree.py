@@ -102,6 +102,10 @@ ENV_FILE = Option(
 DETACH = Option(("-d", "--detach"), "return as soon as the deployment runs by itself", "detach")
 BUILD = Option(("--build",), "build images even where they exist already", "build")
 DRY_RUN = Option(("--dry-run",), "show the plan and change nothing", "dry_run")
+PLAN = Option(
+    ("--plan",), "carry out this saved plan, or nothing if it is no longer true", "plan", "FILE", completes=Complete.FILE
+)
+OUT = Option(("--out",), "also save the plan in this file, for `up --plan`", "out", "FILE", completes=Complete.FILE)
 OUTPUT = Option(("-o", "--output"), "also keep the result in this variable", "output", "NAME", faces=(Face.NOTEBOOK,))
 YES = Option(("-y", "--yes"), "agree to what loses data (deleting protected resources)", "yes")
 WAIT = Option(("--wait-timeout",), "give up after so many seconds", "wait_timeout", "SECONDS", kind=float)
@@ -121,7 +125,7 @@ TREE: tuple[Command, ...] = (
         "bring the application up, or up to date",
         "Checks the project, builds what has to be built, and changes what differs from what runs, showing all of it live.\n"
         "Interrupting detaches: the deployment goes on, and can be attached to or cancelled.",
-        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, DETACH, BUILD, DRY_RUN, OUTPUT, YES, WAIT, JSON),
+        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, DETACH, BUILD, DRY_RUN, PLAN, OUTPUT, YES, WAIT, JSON),
         (SERVICES,),
         ("up", "up -f compose.yaml web", "up --dry-run", "up --detach"),
     ),
@@ -129,9 +133,18 @@ TREE: tuple[Command, ...] = (
         ("preview",),
         "show what `up` would do, and change nothing",
         "",
-        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, BUILD, OUTPUT, JSON),
+        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, BUILD, OUT, OUTPUT, JSON),
         (SERVICES,),
-        ("preview", "preview -f compose.yaml"),
+        ("preview", "preview -f compose.yaml", "preview --out plan.json"),
+    ),
+    Command(
+        ("refresh",),
+        "show what is not as it was deployed, property by property, and change nothing of it",
+        "What somebody changed or removed by hand is found by asking the provider. `up` brings it back to what the project\n"
+        "says; --accept records it as it is now, for the next `up` to start from.",
+        (FILES, PROJECT, STACK, Option(("--accept",), "record what is live as it is", "accept"), OUTPUT, JSON),
+        (),
+        ("refresh", "refresh -p shop --accept"),
     ),
     Command(
         ("down",),

@@ -24,3 +24,8 @@ class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     args: Mapping[str, Text] = {}
     platform: str = ""
+
+    @property
+    def name(self) -> str:
+        """The image's name in its project: the reference without project and tag. Stable while its content changes."""
+        return self.reference.rpartition(":")[0].rpartition("/")[2]

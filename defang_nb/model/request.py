@@ -10,6 +10,7 @@ import msgspec
 
 from defang_nb.model.events import Kind, ServiceInfo
 from defang_nb.model.image import ImageSource
+from defang_nb.model.plan import Plan
 from defang_nb.model.project import Project, Service
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
@@ -27,7 +28,9 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     `build`: make images even where they exist. `dry_run`: end with the plan. `yes`: consent to delete what is protected.
     `wait_timeout`: seconds for the whole deployment. `lease_wait`: seconds to wait for another deployment of the project to end
     (0: give up at once). `diagnostics`: what the workspace found; they become part of the story. `rollback_of`: the earlier
-    deployment whose project and images these are. `repair`: make a damaged record readable again (with `Kind.REFRESH`).
+    deployment whose project and images these are. `expected`: the plan that was agreed to; any other is refused.
+
+    With `Kind.REFRESH`: `repair` makes a damaged record readable again, `accept` records what is live and not as recorded.
     """
 
     deployment: str
@@ -44,6 +47,8 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     rollback_of: str = ""
     repair: bool = False
+    accept: bool = False
+    expected: Plan | None = None
     protocol: int = PROTOCOL
 
 

@@ -20,14 +20,15 @@ from defang_nb.model.value import Json, references, resolve
 from defang_nb.provision.calls import StoppedError, unless
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 from defang_nb.provision.differences import differences, name_of
+from defang_nb.provision.drift import drift, refresh
 from defang_nb.provision.journal import End
 from defang_nb.provision.operations import Operations, RolledBackError
 from defang_nb.provision.planner import replacing
 from defang_nb.provision.ports import Emit, ResourceType
-from defang_nb.provision.recovery import observe, recover, refresh
+from defang_nb.provision.recovery import observe, recover
 from defang_nb.provision.state import State, base_urn
 
-__all__ = ["Applied", "apply", "observe", "recover", "refresh"]
+__all__ = ["Applied", "apply", "drift", "observe", "recover", "refresh"]
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):

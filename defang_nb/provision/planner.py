@@ -8,17 +8,19 @@ the executor compares again with the real value, and keeps the resource when not
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+import msgspec
 
 from defang_nb.errors import ProviderError
 from defang_nb.model.plan import Action, Plan, Step
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.value import Json
 from defang_nb.provision.differences import Difference, change, differences, name_of, resolve_known, words
+from defang_nb.provision.drift import Observed, outside
 from defang_nb.provision.order import creation_order, deletion_order, users
 from defang_nb.provision.ports import ResourceType
 from defang_nb.provision.state import base_urn
-
-Observed = Mapping[str, Mapping[str, Json] | None]
 
 
 def plan(
@@ -28,13 +30,15 @@ def plan(
     observed: Observed,
     *,
     force: Collection[str] = (),
+    drifted: Mapping[str, Collection[str]] = MappingProxyType({}),
     state_version: str = "",
 ) -> Plan:
     """The steps from `recorded` to `desired`; nothing desired takes everything down.
 
     `observed` (urn → live outputs, None: gone, absent: unknown) is what `executor.observe` saw; {} trusts the record. `force`
-    names urns that are updated though nothing changed. Raises `DefangError` for a dependency cycle, for a dependency that is
-    not desired, and `ProviderError` for a type that is not in `types`.
+    names urns that are updated though nothing changed, `drifted` (urn → properties) what was changed by others than us.
+    Raises `DefangError` for a dependency cycle, for a dependency that is not desired, and `ProviderError` for a type that is
+    not in `types`.
     """
     known: dict[str, Mapping[str, Json]] = {}
     steps: dict[str, Step] = {}
@@ -43,6 +47,8 @@ def plan(
         inputs = resolve_known(resource.inputs, known)
         record = recorded.get(resource.urn)
         step = _step(resource, record, type_, inputs, gone=observed.get(resource.urn, {}) is None, forced=resource.urn in force)
+        if step.action.mutates and step.changes and {each.path for each in step.changes} <= set(drifted.get(resource.urn, ())):
+            step = msgspec.structs.replace(step, cause=outside(each.path for each in step.changes))
         if record is not None and not step.action.mutates:
             known[resource.urn] = record.outputs
         steps[resource.urn] = step

@@ -14,6 +14,9 @@ from defang_nb.model.events import Payload
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.value import Json
 
+LIVE_INPUTS = "$inputs"
+"""The key under which `read_many` may give the live values of input properties, to be compared with the recorded ones."""
+
 Emit = Callable[[Payload], None]
 """Tells the deployment's story; never blocks, callable from the event loop's thread only."""
 
@@ -125,7 +128,10 @@ class ResourceType(Protocol):
         ...
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
-        """urn → live outputs, None for what is gone (or broken beyond use); an absent urn: unknown. One bulk read."""
+        """urn → live outputs, None for what is gone (or broken beyond use); an absent urn: unknown. One bulk read.
+
+        Among the outputs may be `LIVE_INPUTS`: live values of input properties, by which changes from outside are known.
+        """
         ...
 
     async def create(self, operation: Operation) -> Made: ...

@@ -1,4 +1,4 @@
-"""Looking at the world: what is live, what a dead deployment left unfinished, what drifted."""
+"""Looking at the world: what is live, and what a dead deployment left unfinished."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.value import Json
 from defang_nb.provision.calls import call
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
+from defang_nb.provision.drift import Observed, as_live
 from defang_nb.provision.journal import Begin, End
 from defang_nb.provision.ports import Made, ResourceType
 from defang_nb.provision.state import State, base_urn
-
-Observed = Mapping[str, Mapping[str, Json] | None]
 
 
 async def observe(
@@ -108,30 +107,9 @@ async def _find(begin: Begin, record: Recorded | None, types: Mapping[str, Resou
     return await call(lambda: types[type_name].find(begin.urn), clock)
 
 
-async def refresh(state: State, observed: Observed, *, deployment: str, clock: Clock = SYSTEM_CLOCK) -> tuple[str, ...]:
-    """Record live outputs that differ from the recorded ones; the urns of those. Writes nothing when none does."""
-    entries: list[End] = []
-    for urn, outputs in observed.items():
-        record = state.recorded.get(urn)
-        if record is None or outputs is None:
-            continue
-        merged = _merged(record, outputs)
-        if merged != record.outputs:
-            changed = msgspec.structs.replace(record, outputs=merged)
-            entries.append(End(urn=urn, recorded=changed, deployment=deployment, time=clock.now()))
-    if entries:
-        await state.append(*entries)
-    return tuple(entry.urn for entry in entries)
-
-
-def _merged(record: Recorded, outputs: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The recorded outputs with those that are live, as they will be read again from the record."""
-    return {**record.outputs, **msgspec.json.decode(msgspec.json.encode(outputs))}
-
-
 def _differs(record: Recorded, seen: Observed) -> bool:
-    outputs = seen.get(record.urn, record.outputs)
-    return outputs is None or _merged(record, outputs) != record.outputs
+    live = seen.get(record.urn, {})
+    return live is None or as_live(record, live) != record
 
 
 def record_of(resource: Resource, made: Made, *, deployment: str, ready: bool = False) -> Recorded:

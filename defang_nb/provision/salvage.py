@@ -115,7 +115,7 @@ class _Reader:
 
     async def _fold(self, snapshot: Snapshot, generation: int) -> Snapshot:
         prefix = journal_prefix(self.root, generation)
-        state = State(snapshot, generation, "", None)
+        state = State(snapshot, None)
         keys = await self._store.list(prefix)
         if missing := first_missing([key.removeprefix(prefix) for key in keys]):
             self.damaged.append(prefix + missing)

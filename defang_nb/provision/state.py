@@ -12,6 +12,7 @@ operation's `Begin` is durable before its call is made, so a holder that can't w
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -55,11 +56,9 @@ class State:
     `recorded` (urn → record) may hold replaced resources that still have to go, under `retired_urn`; the planner deletes them.
     """
 
-    def __init__(self, snapshot: Snapshot, generation: int, position: str, lease: Lease | None) -> None:
+    def __init__(self, snapshot: Snapshot, lease: Lease | None) -> None:
         self._recorded = dict(snapshot.recorded)
         self._pending = {begin.token: begin for begin in snapshot.pending}
-        self._generation = generation
-        self._position = position
         self._lease = lease
         self._journal: Journal | None = None
 
@@ -80,7 +79,7 @@ class State:
             return state
         if len(names) > snapshot_after:
             head = await begin_generation(store, root, head, stored, state._snapshot(), lease)
-            names, state._generation, state._position = [], head.generation, ""
+            names = []
         written = sum(name.startswith(f"{lease.epoch:08d}-") for name in names)
         state._journal = Journal(store, journal_prefix(root, head.generation), lease.epoch, written)
         return state
@@ -112,7 +111,7 @@ class State:
         names = [key.removeprefix(prefix) for key in keys]
         if missing := first_missing(names):
             raise GoneError(prefix + missing)
-        state = cls(snapshot, head.generation, names[-1] if names else "", lease)
+        state = cls(snapshot, lease)
         for entries in await asyncio.gather(*(read_entries(store, key) for key in keys)):
             state._fold(entries)
         return state, names
@@ -123,8 +122,9 @@ class State:
 
     @property
     def version(self) -> str:
-        """Names what was read; another version may be another state."""
-        return f"{self._generation}/{self._position}"
+        """A digest of what is recorded, whoever wrote it and however: another version is another state."""
+        known = [(urn, each.id, each.input_hash, each.ready, each.protect) for urn, each in sorted(self._recorded.items())]
+        return hashlib.sha256(msgspec.json.encode(known)).hexdigest()[:32]
 
     @property
     def pending(self) -> tuple[Begin, ...]:
@@ -155,7 +155,6 @@ class State:
             except SealedError:
                 self._lease.lost.set()
                 raise lost_error() from None
-            self._position = self._journal.position
         self._fold(read)
 
     async def confirm(self) -> None:

@@ -16,7 +16,7 @@ from defang_nb.render.order import in_dependency_order
 from defang_nb.render.plan import plan_fold, plan_section
 from defang_nb.render.problems import problems_section
 from defang_nb.render.timeline import timeline_section
-from defang_nb.render.words import Tone, elapsed, kind_note, service_look, stage_look
+from defang_nb.render.words import Tone, elapsed, kind_note, only_plans, service_look, stage_look
 
 
 def render_html(view: DeploymentView, *, now: float, link: Link = direct, logs: bool = True) -> str:
@@ -24,7 +24,7 @@ def render_html(view: DeploymentView, *, now: float, link: Link = direct, logs: 
 
     Without `logs` the folded logs are left out, for a live view that shows them in a place of its own.
     """
-    preview = view.kind is Kind.PREVIEW
+    preview = only_plans(view)
     right = plan_section(view.plan) if preview else timeline_section(view, now)
     body = (
         _header(view, now, link)

@@ -8,7 +8,6 @@ from defang_nb.model.events import (
     EndpointFound,
     Event,
     Finished,
-    Kind,
     LogLine,
     Planned,
     Requested,
@@ -20,7 +19,7 @@ from defang_nb.model.events import (
 from defang_nb.model.source import format_diagnostic
 from defang_nb.model.view import DeploymentView
 from defang_nb.render.text import plan_lines
-from defang_nb.render.words import clean, elapsed, plan_counts, service_look, stage_look, step_title
+from defang_nb.render.words import clean, elapsed, only_plans, plan_counts, service_look, stage_look, step_title
 
 
 def progress_line(view: DeploymentView, event: Event) -> str:
@@ -37,7 +36,7 @@ def progress_line(view: DeploymentView, event: Event) -> str:
             return f"{', '.join(services)} build: {clean(line)}"
         case LogLine(service=name, line=line):
             return f"{name} | {clean(line)}"
-        case Planned(plan=plan) if view.kind is Kind.PREVIEW:
+        case Planned(plan=plan) if only_plans(view):
             return "\n".join(plan_lines(plan)).strip()
         case Planned(plan=plan):
             return f"plan: {plan_counts(plan)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from defang_nb.model.events import Kind
 from defang_nb.model.plan import Action, Plan
 from defang_nb.model.source import format_diagnostic
 from defang_nb.model.view import DeploymentView
@@ -19,6 +18,7 @@ from defang_nb.render.words import (
     duration,
     elapsed,
     kind_note,
+    only_plans,
     plan_counts,
     service_look,
     stage_look,
@@ -32,7 +32,7 @@ def render_text(view: DeploymentView, *, now: float, link: Link = direct, tail: 
     parts = [headline(view, now), *_services(view, link)]
     plan = plan_lines(view.plan) if view.plan else []
     bars = _timeline(view, now)
-    parts += [*plan, *bars] if view.kind is Kind.PREVIEW else [*bars, *plan]
+    parts += [*plan, *bars] if only_plans(view) else [*bars, *plan]
     parts += _problems(view)
     for pane in panes(view, now):
         if pane.open:

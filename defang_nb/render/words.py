@@ -119,8 +119,8 @@ def stage_look(view: DeploymentView) -> Look:
 
 def service_look(service: ServiceView, view: DeploymentView) -> Look:
     """A service's state in this deployment; `word` includes the detail, said once."""
-    if view.kind is Kind.PREVIEW:
-        return _preview_look(service, view.plan)
+    if only_plans(view):
+        return _planned_look(service, view)
     table = {**_STATES, **_DOWN} if view.kind is Kind.DOWN else _STATES
     look = table[service.state]
     if view.done and look.tone in (Tone.WAIT, Tone.RUN) and view.outcome is not Outcome.SUCCEEDED:
@@ -139,10 +139,19 @@ def _phrase(word: str, detail: str) -> str:
     return detail if said or ended else f"{word} · {detail}"
 
 
-def _preview_look(service: ServiceView, plan: Plan | None) -> Look:
-    if plan is None:
+def only_plans(view: DeploymentView) -> bool:
+    """Whether its plan is all that there is to see: a preview's, or a refresh's (what is not as recorded)."""
+    return view.kind in (Kind.PREVIEW, Kind.REFRESH)
+
+
+def _planned_look(service: ServiceView, view: DeploymentView) -> Look:
+    if view.plan is None:
         return Look("○", "not compared yet", Tone.WAIT)
-    found = [step.action for step in plan.steps if step.service == service.name and step.action.mutates]
+    found = [step.action for step in view.plan.steps if step.service == service.name and step.action.mutates]
+    if view.kind is Kind.REFRESH:
+        if Action.CREATE in found:
+            return Look("✘", "something of it is gone", Tone.BAD)
+        return Look("▲", "changed outside", Tone.WARN) if found else Look("✔", "as recorded", Tone.OK)
     for action in (Action.REPLACE, Action.CREATE, Action.DELETE, Action.UPDATE):
         if action in found:
             look = ACTIONS[action]

@@ -34,8 +34,17 @@ def test_equal_builds_are_one_image_and_others_are_not(app):
     assert [each.source.services for each in found] == [("web", "worker"), ("job",)]
     assert found[0].source.digest == found[1].source.digest
     assert found[0].source.context_key == f"contexts/{found[0].source.digest}.tar.gz"
-    assert found[0].source.reference.startswith("shop/web:")
+    first, second = (each.source.name for each in found)
+    assert first != second
+    assert first.startswith(f"{app.name}-")
     assert found[0].source.reference.split(":")[1] != found[1].source.reference.split(":")[1]
+
+
+def test_another_user_of_an_image_changes_nothing_of_it(app):
+    alone = prepare(project(service("web", app)))[0].source
+    both = prepare(project(service("api", app), service("web", app)))[0].source
+    assert both.services == ("api", "web")
+    assert both.reference == alone.reference
 
 
 def test_the_reference_changes_with_content_and_arguments_only(app):

@@ -44,7 +44,7 @@ class Scene:
             service="web",
             main=True,
         )
-        state = State(Snapshot(recorded={WEB: record}), "1", None, None)
+        state = State(Snapshot(recorded={WEB: record}), None)
         self.told: list[Payload] = []
         self.narrator = Narrator(self.told.append, Plan(steps=steps), DESIRED, state, IMAGES)
 

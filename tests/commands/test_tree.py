@@ -137,6 +137,7 @@ def test_names_and_flags_are_unique() -> None:
             [
                 "up",
                 "preview",
+                "refresh",
                 "down",
                 "ps",
                 "logs",

@@ -317,8 +317,8 @@ async def test_what_drifted_is_recorded_once() -> None:
     async with Lease(world.store, PROJECT, deployment="r", owner=OWNER, clock=world.beats) as lease:
         state = await State.open(world.store, PROJECT, lease=lease)
         live = await observe(state.recorded, world.cloud.types())
-        assert await refresh(state, live, deployment="r") == ("app/service/web",)
-        assert await refresh(state, live, deployment="r") == ()
+        assert list(await refresh(state, live, deployment="r")) == ["app/service/web"]
+        assert await refresh(state, live, deployment="r") == {}
     assert (await world.recorded())["app/service/web"].outputs["address"] == "elsewhere"
 
 

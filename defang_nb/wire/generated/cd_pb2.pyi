@@ -140,7 +140,7 @@ class GetInfoResponse(_message.Message):
     def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., stack: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeployRequest(_message.Message):
-    __slots__ = ("deployment", "kind", "protocol", "stack", "project", "images", "diagnostics", "build", "dry_run", "yes", "wait_timeout", "by", "lease_wait", "rollback_of", "repair")
+    __slots__ = ("deployment", "kind", "protocol", "stack", "project", "images", "diagnostics", "build", "dry_run", "yes", "wait_timeout", "by", "lease_wait", "rollback_of", "repair", "accept", "expected")
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
@@ -156,6 +156,8 @@ class DeployRequest(_message.Message):
     LEASE_WAIT_FIELD_NUMBER: _ClassVar[int]
     ROLLBACK_OF_FIELD_NUMBER: _ClassVar[int]
     REPAIR_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
     deployment: str
     kind: Kind
     protocol: int
@@ -171,7 +173,9 @@ class DeployRequest(_message.Message):
     lease_wait: float
     rollback_of: str
     repair: bool
-    def __init__(self, deployment: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., protocol: _Optional[int] = ..., stack: _Optional[_Union[Stack, _Mapping]] = ..., project: _Optional[bytes] = ..., images: _Optional[_Iterable[bytes]] = ..., diagnostics: _Optional[_Iterable[_Union[Diagnostic, _Mapping]]] = ..., build: _Optional[bool] = ..., dry_run: _Optional[bool] = ..., yes: _Optional[bool] = ..., wait_timeout: _Optional[float] = ..., by: _Optional[str] = ..., lease_wait: _Optional[float] = ..., rollback_of: _Optional[str] = ..., repair: _Optional[bool] = ...) -> None: ...
+    accept: bool
+    expected: Plan
+    def __init__(self, deployment: _Optional[str] = ..., kind: _Optional[_Union[Kind, str]] = ..., protocol: _Optional[int] = ..., stack: _Optional[_Union[Stack, _Mapping]] = ..., project: _Optional[bytes] = ..., images: _Optional[_Iterable[bytes]] = ..., diagnostics: _Optional[_Iterable[_Union[Diagnostic, _Mapping]]] = ..., build: _Optional[bool] = ..., dry_run: _Optional[bool] = ..., yes: _Optional[bool] = ..., wait_timeout: _Optional[float] = ..., by: _Optional[str] = ..., lease_wait: _Optional[float] = ..., rollback_of: _Optional[str] = ..., repair: _Optional[bool] = ..., accept: _Optional[bool] = ..., expected: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class Stack(_message.Message):
     __slots__ = ("name", "provider", "settings")

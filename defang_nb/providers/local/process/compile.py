@@ -67,7 +67,7 @@ class _Compiler:
     def images(self) -> list[Resource]:
         return [
             Resource(
-                urn=self._urn(IMAGE, source.services[0]),
+                urn=self._urn(IMAGE, source.name),
                 type=IMAGE,
                 inputs=self._with_digests(
                     {
@@ -150,7 +150,7 @@ class _Compiler:
         source = self._source(service)
         check = service.healthcheck
         inputs: dict[str, Json] = {
-            "image": ref(self._urn(IMAGE, source.services[0]), "path") if source else "",
+            "image": ref(self._urn(IMAGE, source.name), "path") if source else "",
             "image_reference": source.reference if source else "",
             "entrypoint": list(service.entrypoint) if service.entrypoint is not None else None,
             "command": list(service.command) if service.command is not None else None,
