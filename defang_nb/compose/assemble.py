@@ -148,7 +148,7 @@ class Assembler:
         jobs = document.get("jobs")
         if isinstance(jobs, Map):
             for name in list(jobs):
-                jobs[name] = self._extended(name, jobs, file, ())
+                jobs[name] = self._extended(name, jobs, file)
         for included in self._includes(includes, at):
             self._import(included, document)
         return document
