@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
@@ -106,6 +107,39 @@ def test_a_killed_cd_is_noticed_and_the_next_up_continues(
     story = api.attach(begun.id).wait(20, check=False)
     assert (story.outcome, story.view.message) == (Outcome.FAILED, "cd was ended before this deployment was over")
     assert len(api.ps()) == 1
+
+
+BUILD = """
+import pathlib, time
+gate = pathlib.Path({gate!r})
+gate.with_suffix(".building").touch()
+while not gate.exists():
+    time.sleep(0.02)
+"""
+
+
+def test_a_cd_that_is_killed_while_it_builds(app: App, home: Path, cd: Callable[[], psutil.Process]) -> None:
+    (app.folder / "build.py").write_text(BUILD.format(gate=str(app.gate)))
+    text = (app.folder / "Dockerfile").read_text()
+    (app.folder / "Dockerfile").write_text(text.replace("EXPOSE", "RUN python build.py\nEXPOSE"))
+    building = api.start_up(working_dir=app.folder)
+    while not app.gate.with_suffix(".building").exists():
+        assert not building.done, building.view
+        time.sleep(0.02)
+    cd().kill()
+    with pytest.raises(DeploymentFailedError, match="cd ended unexpectedly"):
+        building.wait(60)
+    left = [process for process in processes_of(home) if "build.py" in process.cmdline()]
+    assert left
+    (app.folder / "build.py").write_text("")
+    again = api.start_up(working_dir=app.folder)
+    assert psutil.wait_procs(left, timeout=20)[1] == [], "what the dead build still did would come in the way of this one"
+    app.open()
+    with urlopen(again.wait(60).endpoints["web"], timeout=10) as answer:
+        assert answer.status == 200
+    assert api.up(working_dir=app.folder).view.message == "nothing to change"
+    images = {each.name for each in StackPaths.of("local").images.iterdir()} - {".built-for"}
+    assert [each.startswith("shop_web_") for each in images] == [True], "no half-made image is left"
 
 
 def test_a_cd_that_is_asked_to_end_tells_so_first(begun: Deployment, app: App, cd: Callable[[], psutil.Process]) -> None:

@@ -47,6 +47,28 @@ def holder(port: int) -> str:
     return "another process"
 
 
+def foreign(port: int, ours: Collection[psutil.Process]) -> str:
+    """Who listens on `port` instead of one of our own processes, for people; "" when one of ours does, or nobody can tell."""
+    if any(port in listening(process) for process in ours):
+        return ""
+    try:
+        found = psutil.net_connections("tcp")
+    except (psutil.Error, OSError):
+        return ""  # some systems let only root look
+    holders = {each.pid for each in found if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port}
+    if not holders or holders & {process.pid for process in ours}:
+        return ""
+    named = sorted(pid for pid in holders if pid)
+    return describe(named[0]) if named else "another process"
+
+
+def listening(process: psutil.Process) -> set[int]:
+    """The ports that a process listens on, as far as one may look."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return {each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+    return set()
+
+
 def describe(pid: int) -> str:
     """A process by its program's name only: other people's arguments may hold secrets."""
     try:

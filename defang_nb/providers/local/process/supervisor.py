@@ -261,8 +261,9 @@ stdout_logfile=NONE
             manager = self._process()
             with contextlib.suppress(ConnectionError, FileNotFoundError):
                 call(self.socket, "supervisor.shutdown")
-            orphans.wait([manager] if manager else [], 10)
-            orphans.end([*orphans.recorded(self.programs), *orphans.marked(self.paths.root)])
+            late = orphans.wait([manager] if manager else [], 10)
+            # One that does not end would go on with files that are gone; whoever waits for it here has waited long enough.
+            orphans.end([*late, *orphans.recorded(self.programs), *orphans.marked(self.paths.root)])
             for path in [*self.programs.iterdir(), *(each for each in self.folder.iterdir() if each.name != "lock")]:
                 if path.is_file() or path.is_socket():
                     path.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from defang_nb.providers.local.process import orphans
 from defang_nb.providers.local.process.engine import Engine, program
 from defang_nb.providers.local.process.launchfile import LAUNCHER
 from defang_nb.providers.local.process.logs import last_lines, written
+from defang_nb.providers.local.process.ports import foreign, listening
 from defang_nb.providers.local.process.probe import Probe, ask
 from defang_nb.providers.local.process.supervisor import ProcessInfo
 from defang_nb.provision.ports import Emit
@@ -101,19 +101,31 @@ class Waiter:
 
     async def _check(self, probe: Probe, seconds: float) -> str:
         if probe.kind != "exec":
-            return await ask(probe, seconds)
+            trouble = await ask(probe, seconds)
+            if not trouble and probe.port and not probe.sockets:
+                return await asyncio.to_thread(self._answered_by_another, probe.port)
+            return trouble
         launch = self.engine.folder(self.project, self.service) / "launch.1.json"
         return await run_check(launch, seconds)
 
+    def _answered_by_another(self, port: int) -> str:
+        """An answer says nothing when it is not ours: somebody else may have taken the port a moment before the service."""
+        ours = self._members(self.programs)
+        if not (other := foreign(port, ours)):
+            return ""
+        # A process that left its group is still ours, by its mark.
+        ours += [each for name in self.programs for each in orphans.marked(self.engine.paths.root, name)]
+        return f"{other} answers on port {port}" if foreign(port, ours) else ""
+
+    def _members(self, programs: Sequence[str]) -> list[psutil.Process]:
+        notes = [orphans.read_note(self.engine.supervisor.pid_file(name)) for name in programs]
+        return [process for note in notes if note for process in orphans.members(note.pid)]
+
     def _hint(self, probe: Probe) -> str:
         """Where the service listens instead, if it does."""
-        note = orphans.read_note(self.engine.supervisor.pid_file(self.programs[0]))
-        listening: set[int] = set()
-        for process in orphans.members(note.pid) if note else []:
-            with contextlib.suppress(psutil.Error):
-                listening |= {each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
-        if probe.port and listening and probe.port not in listening:
-            found = ", ".join(str(port) for port in sorted(listening))
+        found_ports = {port for process in self._members(self.programs[:1]) for port in listening(process)}
+        if probe.port and found_ports and probe.port not in found_ports:
+            found = ", ".join(str(port) for port in sorted(found_ports))
             return f"it listens on port {found} rather than {probe.port}: have it listen on $PORT, or publish that port"
         return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -114,6 +115,14 @@ async def test_a_server_on_another_port_is_told_where_it_listens(driver: Driver,
         with pytest.raises(DeploymentFailedError, match="did not become healthy") as caught:
             await driver.create(elsewhere)
     assert f"rather than {free_port}" in caught.value.hint
+
+
+async def test_another_s_answer_on_its_port_is_not_the_service_s(driver: Driver, service: Service, free_port: int) -> None:
+    silent = service(command=[sys.executable, "-c", "import time; time.sleep(60)"])
+    with socket.create_server(("127.0.0.1", free_port)), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("defang_nb.providers.local.process.types.service._PORT_BUDGET", 1.0)
+        with pytest.raises(DeploymentFailedError, match=rf"\(process {os.getpid()}\) answers on port {free_port}"):
+            await driver.create(silent)
 
 
 async def test_a_job_is_ready_when_it_has_ended_well(driver: Driver, service: Service, engine: Engine) -> None:

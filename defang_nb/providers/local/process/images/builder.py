@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import shutil
 from collections import deque
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.model.value import ConfigRef, Text
 from defang_nb.providers.local.process.images.compile import compile_context, symbolic
 from defang_nb.providers.local.process.images.image import IMAGE_FILE, BuiltImage, load
+from defang_nb.providers.local.process.images.leftovers import sweep, work_folder
 from defang_nb.providers.local.process.images.machine import Machine, look
 from defang_nb.providers.local.process.images.process import in_thread
 from defang_nb.providers.local.process.images.stage import StageBuild
@@ -72,8 +72,9 @@ class ImageBuilder:
             emit_line("built already", cached=True)
             return image
         log = _Log(emit_line, _secret_values(source.args, args))
-        work = self.images / f".{folder.name[-40:]}.{secrets.token_hex(4)}"
+        work = work_folder(self.images, folder.name)
         self.images.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await in_thread(lambda: sweep(self.images))
         try:
             await in_thread(lambda: unpack(archive, work / "context"))
             machine: Machine = self.machine if self.machine is not None else await asyncio.to_thread(look)

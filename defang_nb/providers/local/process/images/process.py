@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from defang_nb.providers.local.process.images.leftovers import mark
+
 T = TypeVar("T")
 
 _GRACE = 3.0
@@ -26,7 +28,7 @@ async def run(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], on_lin
         child = await asyncio.create_subprocess_exec(
             *words,
             cwd=cwd,
-            env=dict(env),
+            env={**env, **mark()},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
