@@ -28,6 +28,9 @@ _FREE: Final = frozenset(
 
 _PER_SERVICE: Final = ("command", "entrypoint")
 
+_WORKLOADS: Final = {"services": _PER_SERVICE, "jobs": ()}
+"""Sections of what runs, and the keys that are printed there even when they are empty."""
+
 
 def canonical(model: Map, project: str, *, escape: bool) -> dict[str, Any]:
     """The model in plain values; `escape` unless its variables were left as they are."""
@@ -36,12 +39,22 @@ def canonical(model: Map, project: str, *, escape: bool) -> dict[str, Any]:
     for key, value in model.items():
         if key.startswith("x-"):
             made[key] = _free(value, text)
-        elif key not in ("name", "services") and value:
+        elif key != "name" and key not in _WORKLOADS and value:
             made[key] = _node(value, text)
-    made["services"] = {
-        name: {**_node(service, text), **{key: _node(service.get(key), text) for key in _PER_SERVICE}}
-        for name, service in (model.get("services") or {}).items()
-    }
+    for section, always in _WORKLOADS.items():
+        if section == "services" or model.get(section):
+            made[section] = {name: _workload(each, always, text) for name, each in (model.get(section) or {}).items()}
+    return made
+
+
+def _workload(node: Map, always: tuple[str, ...], text: Callable[[str], str]) -> dict[str, Any]:
+    """With what the reference adds: a build's Dockerfile, and the replicas that `scale` says."""
+    made: dict[str, Any] = {**_node(node, text), **{key: _node(node.get(key), text) for key in always}}
+    if isinstance(deploy := made.get("deploy"), dict) and "scale" in made:
+        deploy["replicas"] = made["scale"]
+    build = made.get("build")
+    if isinstance(build, dict) and "dockerfile" not in build and "dockerfile_inline" not in build:
+        build["dockerfile"] = "Dockerfile"
     return made
 
 

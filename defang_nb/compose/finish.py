@@ -137,12 +137,3 @@ def _name(key: str) -> str:
     """A key as it may be repeated: where a `=` is missing, a value may be in it, and that may be secret."""
     match = re.match(r"[\w.-]{1,64}", key)
     return key if match and match.end() == len(key) else f"{match[0] if match else ''}…"
-
-
-def set_canonical_defaults(service: Map) -> None:
-    """What the reference adds for the canonical form: a build's Dockerfile, and the replicas that `scale` says."""
-    if isinstance(deploy := service.get("deploy"), Map) and "scale" in service:
-        deploy["replicas"] = service["scale"]
-    build = service.get("build")
-    if isinstance(build, Map) and "dockerfile" not in build and "dockerfile_inline" not in build:
-        build["dockerfile"] = "Dockerfile"

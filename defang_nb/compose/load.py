@@ -9,9 +9,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,12 +37,18 @@ from defang_nb.model.source import Diagnostic
 
 @dataclass(frozen=True)
 class Loaded:
-    """`canonical` is what `docker compose config` prints; `diagnostics` are the warnings."""
+    """`canonical` is what `docker compose config` prints; `diagnostics` are the warnings; `typed` makes the project."""
 
-    project: Project
+    typed: Callable[[], Project]
     canonical: dict[str, Any]
     diagnostics: tuple[Diagnostic, ...]
     problems: Problems
+
+    @cached_property
+    def project(self) -> Project:
+        """The typed project, made when it is first asked for: printing the canonical form needs none."""
+        with _no_collection():
+            return self.typed()
 
     def quoted(self, findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """`findings` about the project, of others, with the lines of its texts that they are about."""
@@ -133,7 +140,7 @@ class _Load:
         finish.normalise(model, project)
         if not options.interpolate:
             problems.raise_errors()
-            return Loaded(Project(name=project, services={}), self._canonical(model, project), problems.warnings(), problems)
+            return self._loaded(model, project, lambda: Project(name=project, services={}))
         wanted = options.services
         profiles = options.profiles or _profiles(seen)
         on = active(model, profiles, wanted)
@@ -157,7 +164,10 @@ class _Load:
         if not options.as_compose:
             warn_of_secrets(model, problems)
         problems.raise_errors()
-        return self._loaded(model, project, sources, extended)
+        if not options.all_resources:
+            drop_unused(model)
+        names = tuple(each.name if isinstance(each, Source) else str(each.absolute()) for each in sources)
+        return self._loaded(model, project, partial(typed.project, model, project, self.root, names, extended))
 
     def _assemble(self, sources: Sequence[Source | Path]) -> tuple[str, dict[str, str], Map]:
         """The project's name, the variables, and the model of all files."""
@@ -211,20 +221,9 @@ class _Load:
         text = variables.read_text(file, self.problems, None, (), what="the Compose file")
         return None if text is None else Source(variables.display(file, self.root), text)
 
-    def _loaded(
-        self, model: Map, project: str, sources: Sequence[Source | Path], extended: Mapping[str, Mapping[str, Any]]
-    ) -> Loaded:
-        options, problems = self.options, self.problems
-        if not options.all_resources:
-            drop_unused(model)
-        files = tuple(each.name if isinstance(each, Source) else str(each.absolute()) for each in sources)
-        made = typed.project(model, project, self.root, files, extended)
-        return Loaded(made, self._canonical(model, project), problems.warnings(), problems)
-
-    def _canonical(self, model: Map, project: str) -> dict[str, Any]:
-        for _, _, service in finish.workloads(model):
-            finish.set_canonical_defaults(service)
-        return canonical(model, project, escape=self.options.interpolate)
+    def _loaded(self, model: Map, project: str, make: Callable[[], Project]) -> Loaded:
+        made = canonical(model, project, escape=self.options.interpolate)
+        return Loaded(make, made, self.problems.warnings(), self.problems)
 
 
 _TRUE: Final = ("1", "t", "T", "true", "TRUE", "True")
