@@ -139,7 +139,7 @@ def test_a_cd_that_is_killed_while_it_builds(app: App, home: Path, cd: Callable[
         assert answer.status == 200
     assert api.up(working_dir=app.folder).view.message == "nothing to change"
     images = {each.name for each in StackPaths.of("local").images.iterdir()} - {".built-for"}
-    assert [each.startswith("shop_web_") for each in images] == [True], "no half-made image is left"
+    assert [each.startswith("shop_app") for each in images] == [True], "no half-made image is left"
 
 
 def test_a_cd_that_is_asked_to_end_tells_so_first(begun: Deployment, app: App, cd: Callable[[], psutil.Process]) -> None:
