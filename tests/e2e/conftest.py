@@ -20,6 +20,8 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.e2e.dockerd import dockerd  # noqa: F401 - a fixture for all
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 from leftovers import wait_until_gone  # noqa: E402 - it lives with the scripts that need it too
