@@ -23,6 +23,7 @@ from defang_nb.provision.differences import differences, name_of
 from defang_nb.provision.drift import drift, refresh
 from defang_nb.provision.journal import End
 from defang_nb.provision.operations import Operations, RolledBackError
+from defang_nb.provision.order import deletion_order, users
 from defang_nb.provision.planner import replacing
 from defang_nb.provision.ports import Emit, ResourceType
 from defang_nb.provision.recovery import observe, recover
@@ -77,12 +78,16 @@ async def apply(
 
 
 class _Progress:
-    """How far a step is: `created` when dependents may use its outputs, `over` at its end; `root` is what failed first."""
+    """How far a step is: `created` when dependents may use its outputs, `over` at its end; `root` is what failed first.
+
+    `later`: a deletion whose turn comes only when what was replaced in this run is deleted too.
+    """
 
     def __init__(self) -> None:
         self.created = asyncio.Event()
         self.over = asyncio.Event()
         self.root = ""
+        self.later = False
 
 
 class _Run:
@@ -111,6 +116,7 @@ class _Run:
         self._progress = {step.urn: _Progress() for step in plan.steps}
         self._failed: dict[str, DefangError] = {}
         self._skipped: dict[str, None] = {}
+        self._retiring: set[str] = set()
         self._stopped = False
 
     def applied(self) -> Applied:
@@ -127,6 +133,8 @@ class _Run:
                     self._skip(step, f"{progress.root} failed")
                 elif self._stop.is_set():
                     raise StoppedError
+                elif step.action is Action.DELETE and self._comes_later(step):
+                    progress.later = True
                 else:
                     await self._do(step, progress)
         except StoppedError:
@@ -154,6 +162,10 @@ class _Run:
             if other.root:
                 self._progress[step.urn].root = other.root
                 return
+
+    def _comes_later(self, step: Step) -> bool:
+        """Whether something that was replaced in this run, and is still there, may use what the step deletes."""
+        return any(urn in self._retiring or self._progress[urn].later for urn in step.after)
 
     def _outputs_known(self, resource: Resource, urn: str) -> bool:
         record = self._state.recorded.get(urn)
@@ -203,6 +215,8 @@ class _Run:
             await self._operations.update(type_, resource, record, progress.created.set)
         elif action is Action.REPLACE and resource is not None:
             await self._operations.replace(type_, resource, record, progress.created.set)
+            if type_.create_before_delete:
+                self._retiring.add(step.urn)
         else:
             await self._operations.delete(type_, record)
 
@@ -219,15 +233,30 @@ class _Run:
         return msgspec.structs.replace(resource, inputs=resolve(dict(resource.inputs), output), options=options)
 
     async def remove_replaced(self) -> None:
-        """Delete what this run replaced, now that its users use the replacement. What may still be used is left for later."""
-        planned = {step.urn for step in self._plan.steps}
+        """Delete what this run replaced, now that its users use the replacement, and what had to wait for that.
+
+        What may still be used is left for later: what a step that failed uses, and what is used by something that is left.
+        """
+        recorded = self._state.recorded
+        waiting = {step.urn: step for step in self._plan.steps if self._progress[step.urn].later}
+        retired = [urn for urn in recorded if urn != base_urn(urn) and urn not in self._progress]
         unsure = {urn for step in self._plan.steps if self._progress[step.urn].root for urn in (step.urn, *step.after)}
-        for urn in [urn for urn in self._state.recorded if urn != base_urn(urn) and urn not in planned]:
-            if base_urn(urn) not in unsure:
-                record = self._state.recorded[urn]
-                step = Step(urn=urn, type=record.type, action=Action.DELETE, service=record.service, title=record.title)
-                self._progress[urn] = _Progress()
-                await self.step(step)
+        using = users(recorded)
+        left: set[str] = set()
+        steps: dict[str, Step] = {}
+        for urn in deletion_order([*retired, *waiting], recorded):
+            record, of_it = recorded[urn], using.get(base_urn(urn), ())
+            if (urn not in waiting and base_urn(urn) in unsure) or not left.isdisjoint(of_it):
+                left.add(urn)
+                continue
+            step = Step(urn=urn, type=record.type, action=Action.DELETE, service=record.service, title=record.title)
+            first = tuple(user for user in of_it if user in steps)
+            steps[urn] = msgspec.structs.replace(waiting.get(urn, step), after=first)
+        for urn in left & waiting.keys():
+            self._skip(waiting[urn], "is still used")
+        self._progress |= {urn: _Progress() for urn in steps}
+        self._retiring.clear()
+        await _all([self.step(step) for step in steps.values()])
 
     async def record_descriptions(self, deployment: str, now: float) -> None:
         """Record new titles, services, protection and dependencies of what is kept: they are no part of its inputs."""
