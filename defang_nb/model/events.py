@@ -90,7 +90,10 @@ class ServiceChanged(msgspec.Struct, frozen=True, kw_only=True, tag="service_cha
 
 
 class BuildLine(msgspec.Struct, frozen=True, kw_only=True, tag="build_line"):
-    """A line of an image's build log. `step` of `steps` when it begins one (else 0), `cached` when nothing had to be done."""
+    """A line of an image's build log. `step` of `steps` when it begins one (else 0), `cached` when nothing had to be done.
+
+    `seconds`: how long the step took that this line says the end of (else 0).
+    """
 
     urn: str
     line: str
@@ -98,6 +101,7 @@ class BuildLine(msgspec.Struct, frozen=True, kw_only=True, tag="build_line"):
     step: int = 0
     steps: int = 0
     cached: bool = False
+    seconds: float = 0.0
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, tag="log_line"):

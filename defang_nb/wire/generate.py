@@ -43,6 +43,8 @@ def generate(folder: Path) -> None:
         folder.joinpath("__init__.py").write_text(HEADER)
         for made in sorted(Path(scratch).rglob("*.py*")):
             text = GATES.sub("", made.read_text())
+            if made.stem.endswith("_grpc") and "\nclass " not in text:
+                continue  # a contract without a service
             text = re.sub(r"^from defang_nb\.cd\.v1 import", "from defang_nb.wire.generated import", text, flags=re.MULTILINE)
             folder.joinpath(made.name).write_text(text)
 

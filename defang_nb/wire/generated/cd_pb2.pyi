@@ -305,20 +305,22 @@ class ServiceChanged(_message.Message):
     def __init__(self, service: _Optional[str] = ..., state: _Optional[_Union[ServiceState, str]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class BuildLine(_message.Message):
-    __slots__ = ("urn", "line", "services", "step", "steps", "cached")
+    __slots__ = ("urn", "line", "services", "step", "steps", "cached", "seconds")
     URN_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     CACHED_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
     urn: str
     line: str
     services: _containers.RepeatedScalarFieldContainer[str]
     step: int
     steps: int
     cached: bool
-    def __init__(self, urn: _Optional[str] = ..., line: _Optional[str] = ..., services: _Optional[_Iterable[str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., cached: _Optional[bool] = ...) -> None: ...
+    seconds: float
+    def __init__(self, urn: _Optional[str] = ..., line: _Optional[str] = ..., services: _Optional[_Iterable[str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., cached: _Optional[bool] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class LogLine(_message.Message):
     __slots__ = ("service", "line")

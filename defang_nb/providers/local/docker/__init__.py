@@ -1,0 +1,1 @@
+"""The engine of the local provider that runs containers: any Docker-compatible API."""

@@ -1,0 +1,146 @@
+"""The classic builder of the engine's HTTP API, for engines without BuildKit and for Podman.
+
+Source: docs.docker.com/reference/api/engine, "ImageBuild"; Podman's own words (`STEP 1/3: …`) as its compatible API sends them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from defang_nb.errors import BuildError, DefangError
+from defang_nb.model.image import ImageSource
+from defang_nb.providers.local.docker.builders import where
+from defang_nb.providers.local.docker.builders.port import BASE_HINT, Log, Tell, Text, disk_hint, failure, read_dockerfile
+from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
+from defang_nb.provision.ports import TransientError
+
+_STEP = re.compile(r"STEP (?P<number>\d+)/(?P<steps>\d+) ?: (?P<text>.+)", re.IGNORECASE)
+_CACHED = re.compile(r"-+> Using cache\b")
+_NOISE = re.compile(r"^\s*-+> (?:[0-9a-f]{12}|Running in [0-9a-f]{12})$|^Removing intermediate container [0-9a-f]{12}$")
+_NO_IMAGE = (
+    "pull access denied",
+    "manifest unknown",
+    "not found",
+    "no such host",
+    "unable to find",
+    "short-name",
+    "initializing source",
+)
+_NEEDS_BUILDKIT = "requires BuildKit"
+
+
+class Classic:
+    """A `Builder`. `labels` are put on every image."""
+
+    def __init__(self, connect: Connect, labels: Mapping[str, str] | None = None) -> None:
+        self._connect = connect
+        self._labels = dict(labels or {})
+
+    async def build(self, source: ImageSource, context: Path, args: Mapping[str, str], emit: Tell) -> str:
+        """See `Builder`. This builder ends what it does when the connection is cut."""
+        story = _Story(emit)
+        sent = parameters(source, args, self._labels)
+        try:
+            async with building(self._connect, context, sent, lambda client: None) as records:
+                async for record in records:
+                    story.hear(record)
+        except RefusedError as error:
+            story.error = error.said
+        story.end()
+        if story.error:
+            raise _failed(source, context, story)
+        image = story.image or await asyncio.to_thread(self._image, source.reference)
+        if not image:
+            raise TransientError("the engine ended in the middle of the build", hint="run up again", after=1.0)
+        return image
+
+    def _image(self, reference: str) -> str:
+        from docker.errors import DockerException
+
+        client: Any = self._connect()
+        try:
+            return str(client.inspect_image(reference)["Id"])
+        except DockerException:
+            return ""
+        finally:
+            client.close()
+
+
+class _Story:
+    """A build as this builder tells it. A step's line waits for the next one, which may say that it was cached."""
+
+    def __init__(self, emit: Tell) -> None:
+        self.log = Log()
+        self.image = ""
+        self.error = ""
+        self.number = 0
+        self.title = ""
+        self._emit = emit
+        self._text = Text()
+        self._waiting: tuple[str, int, int] | None = None
+
+    def hear(self, record: Record) -> None:
+        match record:
+            case {"stream": str(text)}:
+                for line in self._text.feed(text.encode()):
+                    self._line(line)
+            case {"aux": {"ID": str(image)}}:
+                self.image = image
+            case {"error": str(said)}:
+                self.error = said
+            case {"status": str(status), **rest} if "progressDetail" not in rest:
+                self._line(status)
+
+    def end(self) -> None:
+        for line in self._text.end():
+            self._line(line)
+        self._say_step()
+
+    def _line(self, line: str) -> None:
+        if match := _STEP.fullmatch(line.strip()):
+            self._say_step()
+            self.number, self.title = int(match["number"]), match["text"]
+            self._waiting = (f"[{self.number}/{match['steps']}] {self.title}", self.number, int(match["steps"]))
+            self.log = Log()
+        elif _CACHED.search(line):
+            self._say_step(cached=True)
+        elif line.strip() and not _NOISE.match(line):
+            self._say_step()
+            self.log.add(line)
+            self._emit(line)
+
+    def _say_step(self, *, cached: bool = False) -> None:
+        if self._waiting:
+            line, step, steps = self._waiting
+            self._waiting = None
+            self._emit(f"{line} (cached)" if cached else line, step=step, steps=steps, cached=cached)
+
+
+def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
+    said = re.sub(
+        r"^The command '(.*)' returned a non-zero code: (\d+)$", r"exit code: \2", story.error.strip(), flags=re.DOTALL
+    )
+    hint = disk_hint(said)
+    if _NEEDS_BUILDKIT in said:
+        hint = "this engine builds without BuildKit: a newer Docker has it"
+    try:
+        file = read_dockerfile(context, source)
+    except BuildError as error:
+        told = error.diagnostics[0] if error.diagnostics and not story.number else None
+        return failure(source, told.message if told else said, story.log, told, hint)
+    if parsed := where.parse_error(said):
+        line, message = parsed
+        return failure(source, message, Log(), file.diagnostic(line, "dockerfile-syntax", message))
+    if story.title.upper().startswith("FROM ") and any(each in said for each in _NO_IMAGE):
+        image = story.title.split()[1]
+        message = f"the base image {image} can't be had: {said}"
+        return failure(source, message, Log(), where.of_base(file, image, "image-missing", message), hint or BASE_HINT)
+    message = f"{story.title}: {said}" if story.title else said
+    found = where.of_text(file, story.title, "build-failed", message) or where.of_number(
+        file, story.number, "build-failed", message
+    )
+    return failure(source, message, story.log, found, hint)

@@ -1,0 +1,87 @@
+"""Which instruction of a Dockerfile a builder's words mean."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from defang_nb.build.dockerfile import Dockerfile, Instruction, Stage
+from defang_nb.model.source import Diagnostic
+
+_VERTEX = re.compile(r"\[(?:[\w./]+ )?(?P<stage>[^\s\]]+) (?P<number>\d+)/\d+\] (?P<text>.+)", re.DOTALL)
+_NUMBERED = re.compile(r"\[(?:[^\]]* )?\d+/\d+\] ")
+_PARSE = re.compile(r"parse error (?:on )?line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
+_UNLIKE = 0.3
+
+
+def is_step(vertex: str) -> bool:
+    """Whether a vertex of BuildKit is an instruction (`[2/4] RUN …`, `[base 1/2] FROM …`), and nothing internal."""
+    return _NUMBERED.match(vertex) is not None
+
+
+def of_vertex(file: Dockerfile, vertex: str, code: str, message: str) -> Diagnostic | None:
+    """The line of a vertex of BuildKit; None when none is like it."""
+    stages = file.stages
+    text = vertex
+    if match := _VERTEX.fullmatch(vertex):
+        text = match["text"]
+        named = file.stage(match["stage"].removeprefix("stage-"))
+        stages = (named,) if named else stages
+    elif match := re.fullmatch(r"\[\d+/\d+\] (.+)", vertex, re.DOTALL):
+        text, stages = match[1], stages[-1:]
+    return of_text(file, text, code, message, stages)
+
+
+def of_text(file: Dockerfile, text: str, code: str, message: str, stages: tuple[Stage, ...] | None = None) -> Diagnostic | None:
+    """The line of the instruction that is most like `text`, which may have variables put in."""
+    keyword = text.split(None, 1)[0].upper() if text.strip() else ""
+    if keyword == "FROM":
+        return of_base(file, text.split()[1].partition("@")[0], code, message)
+    candidates = [
+        each for stage in (file.stages if stages is None else stages) for each in stage.instructions if each.keyword == keyword
+    ]
+    if not candidates:
+        return None
+
+    def likeness(each: Instruction) -> float:
+        flags = "".join(f"--{name}={value} " for name, value in each.flags)
+        return difflib.SequenceMatcher(None, f"{keyword} {flags}{each.text}"[:400], text[:400], autojunk=False).ratio()
+
+    best = max(candidates, key=likeness)
+    return file.diagnostic(best.line, code, message) if len(candidates) == 1 or likeness(best) > _UNLIKE else None
+
+
+def of_number(file: Dockerfile, number: int, code: str, message: str) -> Diagnostic | None:
+    """The `number`th instruction from 1, as the classic builder counts (ARGs before the first FROM among them)."""
+    lines = [0] * len(file.arguments)
+    for stage in file.stages:
+        lines += [stage.line, *(each.line for each in stage.instructions)]
+    line = lines[number - 1] if 0 < number <= len(lines) else 0
+    return file.diagnostic(line, code, message) if line else None
+
+
+def of_base(file: Dockerfile, image: str, code: str, message: str) -> Diagnostic | None:
+    """The FROM (or `COPY --from`) that names `image`, however the engine spells it (`docker.io/library/python:3.12`)."""
+    wanted = normal(image)
+    for stage in file.stages:
+        if normal(file.base(stage, {})) == wanted:
+            return file.diagnostic(stage.line, code, message)
+        for each in stage.instructions:
+            if each.flag("from") and normal(each.flag("from")) == wanted:
+                return file.diagnostic(each.line, code, message)
+    unknown = [stage for stage in file.stages if "$" in stage.base]
+    return file.diagnostic(unknown[0].line, code, message) if len(unknown) == 1 else None
+
+
+def parse_error(said: str) -> tuple[int, str] | None:
+    """The line and the message of an engine's complaint that the Dockerfile does not parse."""
+    match = _PARSE.search(said)
+    return (int(match[1]), match[2].strip()) if match else None
+
+
+def normal(image: str) -> str:
+    """`python` → `docker.io/library/python:latest`."""
+    first, slash, _ = image.partition("/")
+    if not (slash and ("." in first or ":" in first or first == "localhost")):
+        image = f"docker.io/{image}" if slash else f"docker.io/library/{image}"
+    return image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"

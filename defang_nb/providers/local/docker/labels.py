@@ -1,0 +1,12 @@
+"""The labels that everything of ours on an engine carries: so `docker ps` is readable, and orphans are found with no state."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PROJECT: Final = "io.defang.nb.project"
+STACK: Final = "io.defang.nb.stack"
+URN: Final = "io.defang.nb.urn"
+SERVICE: Final = "io.defang.nb.service"
+INPUTS: Final = "io.defang.nb.inputs"
+"""The hash of the inputs that it was made from."""
