@@ -9,12 +9,12 @@ from pathlib import Path as FilePath
 
 from defang_nb.compose import variables
 from defang_nb.compose.decode import decode
-from defang_nb.compose.finish import workloads
+from defang_nb.compose.finish import resolve_environment, section, workloads
 from defang_nb.compose.interpolate import Interpolation
 from defang_nb.compose.kinds import DROP, Context, Str
 from defang_nb.compose.limits import DERIVED, INCLUDE_DEPTH, weight
 from defang_nb.compose.merge import drop_nulls, enforce_unique, merge
-from defang_nb.compose.nodes import Map, Node, Seq
+from defang_nb.compose.nodes import Map, Node, Seq, show
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.problems import Problems, did_you_mean, known_here
 from defang_nb.compose.shapes import ListOf, Struct, fields_of
@@ -24,7 +24,7 @@ from defang_nb.model.source import Position
 
 _INCLUDE = Struct(
     {"path": ListOf(Str(), single=True), "env_file": ListOf(Str(), single=True), "project_directory": Str()},
-    required=("path",),
+    lenient=True,
 )
 
 
@@ -106,10 +106,10 @@ class Assembler:
                 self._fill(document)
                 if model is not None:
                     drop_nulls(document, model)
-                    self.context = replace(self.context, below=model)
+                    self.context = replace(self.context, below=(model,))
                 part = self._document(document, file)
                 model = part if model is None else merge(model, part)
-        if model is None and sources and not self.problems.found:
+        if not model and sources and not self.included_at and not self.problems.has_errors():
             start = Position(sources[0][0], 1)
             self.problems.error("empty-file", "the Compose file is empty", start, hint="add `services:`")
         return model if model is not None else Map()
@@ -133,9 +133,14 @@ class Assembler:
             self.filler.document(document)
 
     def _document(self, document: Map, file: str) -> Map:
-        includes = document.pop("include", None)
-        at = document.value_at("include")
+        included = self._includes(document.pop("include", None), document.value_at("include"))
+        for each in included:
+            drop_nulls(document, each)
+            self.context = replace(self.context, below=(*self.context.below, each))
+        self._drop_nulls_of_derived(section(document, "services"))
         FILE.read(document, document.at, (), self.context)
+        for each in included:
+            self._import(each, document)
         if "version" in document:
             message = "the attribute `version` is obsolete and ignored"
             self.problems.warn("obsolete", message, document.key_at("version"), ("version",), hint="remove it")
@@ -149,8 +154,6 @@ class Assembler:
         if isinstance(jobs, Map):
             for name in list(jobs):
                 jobs[name] = self._extended(name, jobs, file)
-        for included in self._includes(includes, at):
-            self._import(included, document)
         return document
 
     # ---- extends -----------------------------------------------------------------------------------------------------
@@ -246,8 +249,18 @@ class Assembler:
     def _check(self, name: str, services: _Unread) -> None:
         if name not in services.read:
             services.read.add(name)
-            read = SERVICE.read(services[name], services.value_at(name), ("services", name), self.context)
-            services[name] = Map(services.value_at(name)) if read is DROP else read
+            self._drop_nulls_of_derived(services, name)
+            at = services.value_at(name)
+            read = DROP if services[name] is None else SERVICE.read(services[name], at, ("services", name), self.context)
+            services[name] = Map(at) if read is DROP else read
+
+    def _drop_nulls_of_derived(self, services: Map, only: str = "") -> None:
+        """In services that extend others, take away keys without a value: what is extended may have one."""
+        for service in [services[only]] if only else services.values():
+            if isinstance(service, Map) and service.get("extends"):
+                for key in [key for key, value in service.items() if value is None and key in SERVICE.fields]:
+                    if key not in ("command", "entrypoint"):
+                        del service[key]
 
     def _without_extends(self, service: Map) -> Map:
         made = Map(service.at)
@@ -268,17 +281,20 @@ class Assembler:
             path = ("include", index)
             if isinstance(item, str):
                 item = fields_of(Map(item_at), item_at, path=Seq.of(item_at, [item]))
-            elif _INCLUDE.read(item, item_at, path, self.context) is DROP or "path" not in item:
+            elif item is None:
+                item = Map(item_at)
+            elif _INCLUDE.read(item, item_at, path, self.context) is DROP:
                 continue
             if (model := self._include(item, item_at, path)) is not None:
                 found.append(model)
         return found
 
     def _include(self, item: Map, at: Position, path: tuple[str | int, ...]) -> Map | None:
-        files = [normpath(absolute(each, self.base, self.home)) for each in item["path"]]
+        files = [normpath(absolute(each, self.base, self.home)) for each in item.get("path", ())]
         if not files:
-            if not self.problems.is_broken(path):
-                self.problems.error("wrong-value", "an include names no file", at, path, "write `- path/to/compose.yaml`")
+            if not self.problems.is_broken((*path, "path")):
+                message = f"{show(path)} names no file, so it is ignored"
+                self.problems.warn("ignored", message, at, path, "write `- path/to/compose.yaml`")
             return None
         if again := next((each for each in files if each in self.including), None):
             shown = variables.display(again, self.root)
@@ -317,29 +333,27 @@ class Assembler:
             _included=self._included,
         )
         model = inner.model(inner.read(sources))
+        resolve_environment(model, own, self.problems, as_compose=self.as_compose)
         set_build_context(model, folder)
         known.append((own, model))
         return model
 
     def _import(self, included: Map, document: Map) -> None:
-        for section in RESOURCES:
-            theirs = included.get(section)
+        """Put what is included under what the document has itself."""
+        for kind in RESOURCES:
+            theirs = included.get(kind)
             if not isinstance(theirs, Map):
                 continue
-            ours = document.get(section)
+            ours = document.get(kind)
             if not isinstance(ours, Map):
-                copy = Map(theirs.at)
-                copy.copy_marks(theirs)
-                copy.update(theirs)
-                document.put(section, copy, included)
-                continue
+                ours = Map(theirs.at)
+                document.put(kind, ours, included)
             for name, value in theirs.items():
-                if name in ours and ours[name] is not value and ours[name] != value:
-                    message = f"{section}.{name} is also defined in an included file ({theirs.key_at(name)})"
-                    hint = "rename one of them, or override it in a file beside the included one"
-                    self.problems.error("include-conflict", message, ours.key_at(name), (section, name), hint)
-                elif name not in ours:
+                if name not in ours:
                     ours.put(name, value, theirs)
+                elif isinstance(over := ours[name], Map) and over != value:
+                    self.problems.derive(weight(value, DERIVED), "includes", ours.key_at(name), (kind, name))
+                    ours[name] = merge(value, over, (kind, name))
 
 
 def set_build_context(model: Map, base: str) -> None:

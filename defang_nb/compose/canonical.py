@@ -9,14 +9,19 @@ from defang_nb.compose.nodes import Map, Node, Symbolic
 
 _ONLY_TRUE: Final = frozenset(
     {
-        "attachable", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime",
-        "cpu_shares", "cpus", "create_host_path", "disable", "external", "gw_priority", "internal",
+        "attachable", "context_size", "count", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota",
+        "cpu_rt_period", "cpu_rt_runtime",
+        "cpu_shares", "cpus", "create_host_path", "disable", "external", "gw_priority", "initial_sync", "internal",
         "max_failure_ratio", "max_replicas_per_node", "mem_limit", "mem_reservation", "mem_swappiness", "memory",
-        "memswap_limit", "no_cache", "nocopy", "oom_kill_disable", "oom_score_adj", "pids", "pids_limit", "priority",
-        "privileged", "pull", "read_only", "restart", "shm_size", "stdin_open", "tty", "use_api_socket",
+        "memswap_limit", "no_cache", "nocopy", "oom_kill_disable", "oom_score_adj", "per_replica", "pids",
+        "pids_limit", "priority",
+        "privileged", "pull", "read_only", "restart", "shm_size", "stdin_open", "target", "tty", "use_api_socket",
     }
 )  # fmt: skip
 """Keys that are not printed when they are false or zero."""
+
+_SIZES: Final = frozenset({"mem_limit", "mem_reservation", "mem_swappiness", "memory", "memswap_limit", "shm_size"})
+"""Those of them that are texts."""
 
 _FREE: Final = frozenset(
     {
@@ -65,7 +70,8 @@ def _node(node: Node, text: Callable[[str], str]) -> Any:
         return {
             text(key): _free(value, text) if key in _FREE or key.startswith("x-") else _node(value, text)
             for key, value in node.items()
-            if (key not in _ONLY_TRUE or value not in (False, 0, "0")) and (value != [] or key in _PER_SERVICE)
+            if not (key in _ONLY_TRUE and (value in (False, 0) or (key in _SIZES and value == "0")))
+            and (value != [] or key in _PER_SERVICE)
         }
     return [_node(value, text) for value in node] if isinstance(node, list) else node
 

@@ -16,6 +16,7 @@ from defang_nb.model.source import Position
 _CONTAINER_NAME: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 _RESTART: Final = r"no|always|unless-stopped|on-failure(:\d+)?"
 _RESTARTS: Final = ("no", "always", "unless-stopped", "on-failure")
+_LAST_PORT: Final = 65535
 _ONCE: Final = ("group_add", "security_opt", "external_links", "volumes_from", "device_cgroup_rules")
 
 
@@ -77,6 +78,13 @@ class Checker:
         self._scale(name, service, path)
         self._limits(service, path)
         self._mounted(service, path)
+        for index, port, _ in _items(service.get("ports")) if self.strict else ():
+            if not 1 <= port["target"] <= _LAST_PORT:
+                here: Path = (*path, "ports", index, "target")
+                message = f"{show(here)} must be a port (1 to {_LAST_PORT}), but it is {port['target']}"
+                self._error(
+                    "wrong-value", message, port.value_at("target"), here, "write the port that the container listens at"
+                )
         self._watched(service, path)
         for key in _ONCE:
             self._repeated(service, key, path)
@@ -99,7 +107,8 @@ class Checker:
         if (scale or replicas or 1) > 1:
             message = f'service "{name}" runs several times, so it can\'t have a container_name'
             self._error("exclusive-keys", message, service.key_at("container_name"), (*path, "container_name"), "remove it")
-        if not re.fullmatch(_CONTAINER_NAME, service["container_name"]):
+        matches = re.fullmatch if self.strict else re.search
+        if not matches(_CONTAINER_NAME, service["container_name"]):
             hint = "at least two of: letters, digits, dots, dashes and underscores, beginning with a letter or digit"
             at = service.value_at("container_name")
             self._error("wrong-value", "container_name is no container's name", at, (*path, "container_name"), hint)
@@ -228,7 +237,9 @@ class Checker:
                 given = tuple(way for way in ways if way in resource)
                 if len(given) > 1:
                     self._exclusive(resource, given, (key, name))
-                elif not given and not resource.get("external"):
+                elif not any(resource[way] for way in given) and not resource.get("external"):
+                    if key == "configs" and (given or "external" in resource):
+                        continue
                     at = section(self.model, key).key_at(name)
                     hint = f"add `{ways[0]}: ./path`, or `external: true`"
                     self._error("missing-key", f"{key}.{name} needs one of {', '.join(ways)}", at, (key, name), hint)

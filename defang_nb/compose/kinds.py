@@ -30,7 +30,7 @@ class Context:
     problems: Problems
     base: str
     home: str
-    below: Node = None
+    below: tuple[Map, ...] = ()
     raw: bool = False
 
     def is_template(self, value: Node) -> bool:
@@ -39,18 +39,21 @@ class Context:
 
     def is_below(self, path: Path) -> bool:
         """Whether what is overridden has something at `path`."""
-        node = self.below
-        for part in path:
-            if not isinstance(node, Map) or part not in node:
-                return False
-            node = node[str(part)]
-        return path != ()
+        return path != () and any(_holds(each, path) for each in self.below)
 
     def refuse(self, code: str, message: str, at: Position | None, path: Path, hint: str) -> Node:
         """Note it, unless something was found wrong with that very value before."""
         if path not in self.problems.broken:
             self.problems.error(code, message, at, path, hint)
         return DROP
+
+
+def _holds(node: Node, path: Path) -> bool:
+    for part in path:
+        if not isinstance(node, Map) or part not in node:
+            return False
+        node = node[str(part)]
+    return True
 
 
 _TOO_LARGE = 2**63
@@ -110,6 +113,11 @@ def wrong_type(kind_allows: str, value: Node, at: Position | None, path: Path, c
     else:
         hint = f"write {kind_allows}"
     return ctx.refuse("wrong-type", f"{show(path)} must be {kind_allows}, but it is {shown(value)}", at, path, hint)
+
+
+def is_text(value: Node) -> bool:
+    """Whether it is a string, and no unquoted date."""
+    return isinstance(value, str) and type(value) is not Timestamp
 
 
 @dataclass(frozen=True)
@@ -194,12 +202,17 @@ class Bool:
 
 @dataclass(frozen=True)
 class Int:
-    """An integer, or a string that is one (unless it is `strict`); `cut`: any number, without its fraction."""
+    """An integer, or a string that is one (unless it is `strict`); `cut`: any number, without its fraction.
+
+    `whole`: 2.0 is none. Without `zero`, none is as good as not given.
+    """
 
     minimum: int | None = None
     maximum: int | None = None
     strict: bool = False
     cut: bool = False
+    whole: bool = False
+    zero: bool = True
     words: Mapping[str, int] = field(default_factory=dict)
     allows: str = "an integer"
 
@@ -214,7 +227,7 @@ class Int:
                 hint = did_you_mean(value, self.words) or "write a whole number, such as 1"
                 return ctx.refuse("wrong-value", message, at, path, hint)
             value = int(value) if len(value) < _LONGEST_INTEGER else _TOO_LARGE
-        if isinstance(value, float) and (value == value // 1 or (self.cut and math.isfinite(value))):
+        if isinstance(value, float) and not self.whole and (value == value // 1 or (self.cut and math.isfinite(value))):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return wrong_type(self.allows, value, at, path, ctx)
@@ -227,7 +240,7 @@ class Int:
         if self.maximum is not None and value > self.maximum:
             message = f"{show(path)} must be at most {self.maximum}, but it is {value}"
             return ctx.refuse("wrong-value", message, at, path, f"write {self._range()}")
-        return value
+        return value if value or self.zero else DROP
 
     def _range(self) -> str:
         low = f"{self.minimum}" if self.minimum is not None else ""
@@ -261,7 +274,8 @@ class Number:
 class Size:
     """Bytes, with or without a unit (powers of 1024); canonical as the reference prints them: a string of digits.
 
-    `numbers`: without a unit it may also be a number; `whole`: only an integer.
+    `numbers`: without a unit it may also be a number; `whole`: only an integer. The reference takes numbers that YAML reads as
+    no integers (1e9), and forgets them.
     """
 
     numbers: bool = True
@@ -269,14 +283,12 @@ class Size:
     allows: str = "a size such as 512m or 1.5gb"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if (
-            self.numbers
-            and isinstance(value, (int, float))
-            and not isinstance(value, bool)
-            and abs(value) < _TOO_LARGE
-            and not (self.whole and value != int(value))
-        ):
-            return str(int(value))
+        if self.numbers and isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE:
+            return str(value)
+        if self.numbers and isinstance(value, float) and math.isfinite(value) and not (self.whole and value != int(value)):
+            message = f"{show(path)} is no integer, so Compose takes no notice of it"
+            ctx.problems.warn("ignored", message, at, path, f'write {int(value)}, or a unit: "512m"')
+            return DROP
         if not isinstance(value, str) or type(value) is Timestamp:
             return wrong_type(self.allows, value, at, path, ctx)
         if ctx.raw:

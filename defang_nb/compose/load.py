@@ -242,7 +242,7 @@ def _named(environ: Mapping[str, str], folder: Path, env_files: Sequence[Path]) 
 
 
 def _profiles(seen: Mapping[str, str]) -> list[str]:
-    return [name.strip() for name in seen.get("COMPOSE_PROFILES", "").split(",") if name.strip()]
+    return [name.strip() for name in seen.get("COMPOSE_PROFILES", "").split(",")]
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Bool, Context, Int, Kind, Size, Str, said, shown, wrong_type
+from defang_nb.compose.kinds import DROP, Bool, Context, Int, Kind, Size, Str, is_text, said, shown, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
-from defang_nb.compose.paths import absolute
+from defang_nb.compose.paths import absolute, followed
 from defang_nb.compose.shapes import KeyValues, ListOf, Struct, fields_of, refuse_repeated
 from defang_nb.model.source import Position
 
@@ -30,12 +30,6 @@ class Mode(Kind):
         return f"0{value:o}"
 
 
-class _TmpfsMode(Mode):
-    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        mode = super().read(value, at, path, ctx)
-        return int(mode, 8) if isinstance(mode, str) else mode
-
-
 _LONG: Final = Struct(
     {
         "type": Str(("bind", "volume", "tmpfs", "cluster", "npipe", "image")),
@@ -52,7 +46,12 @@ _LONG: Final = Struct(
             }
         ),
         "volume": Struct({"labels": KeyValues("", once=True), "nocopy": Bool(), "subpath": Str()}),
-        "tmpfs": Struct({"size": Size(whole=True), "mode": _TmpfsMode()}),
+        "tmpfs": Struct(
+            {
+                "size": Size(whole=True),
+                "mode": Int(0, 2**32 - 1, strict=True, allows="a file mode such as 0755, without quotes"),
+            }
+        ),
         "image": Struct({"subpath": Str()}),
     },
     required=("type", "target"),
@@ -71,15 +70,15 @@ class Volumes(Kind):
         made = Seq(value.at)
         for index, (item, item_at) in enumerate(value.pairs()):
             mount = self._one(item, item_at, (*path, index), ctx)
-            if isinstance(mount, Map):
-                made.add(_placed(mount, ctx), item_at)
+            if isinstance(mount, Map) and isinstance(placed := _placed(mount, (*path, index), ctx), Map):
+                made.add(placed, item_at)
         return made
 
     def _one(self, item: Node, at: Position, path: Path, ctx: Context) -> Node:
         if isinstance(item, Map):
             read = _LONG.read(item, at, path, ctx)
             return read if "type" in item and "target" in item else DROP
-        if not isinstance(item, str):
+        if not is_text(item):
             return wrong_type("a string such as ./data:/data, or a mapping", item, at, path, ctx)
         try:
             return short(item, at, raw=ctx.raw)
@@ -88,10 +87,13 @@ class Volumes(Kind):
             return ctx.refuse("wrong-volume", f"{show(path)}: {said(item)} is no volume: {problem}", at, path, hint)
 
 
-def _placed(mount: Map, ctx: Context) -> Map:
+def _placed(mount: Map, path: Path, ctx: Context) -> Node:
     mount["target"] = posixpath.normpath(mount["target"])
-    if mount["type"] == "bind" and mount.get("source"):
-        mount["source"] = absolute(mount["source"], ctx.base, ctx.home)
+    if mount["type"] == "bind":
+        if "source" not in mount:
+            hint = "add `source: ./folder`"
+            return ctx.refuse("missing-key", f'{show(path)} needs "source"', mount.at, (*path, "source"), hint)
+        mount["source"] = absolute(mount["source"], ctx.base, ctx.home, windows=True)
     return mount
 
 
@@ -105,7 +107,7 @@ def short(spec: str, at: Position, *, raw: bool = False) -> Map:
     if raw:
         fields = re.findall(r"(?:^[A-Za-z]:)?(?:\$\{[^}]*\}|[^:])+", spec)
     elif len(spec) > 2:
-        fields = [match[0] for match in re.finditer(r"(?:^|(?<=:))(?:[A-Za-z]:(?=[^:]|$))?[^:]*", spec)]
+        fields = [match[0] for match in re.finditer(r"(?:^|(?<=:))(?:[^\W\d_]:(?=[^:]|$))?[^:]*", spec)]
     else:
         fields = [spec]
     if "" in fields:
@@ -116,7 +118,7 @@ def short(spec: str, at: Position, *, raw: bool = False) -> Map:
     if len(fields) == 1:
         return fields_of(mount, at, type="volume", target=fields[0])
     source, target, *options = fields
-    bind = source[0] in "./~" or re.match(r"[A-Za-z]:", source) is not None
+    bind = source[0] in "./~" or source.startswith("\\\\") or re.match(r"[^\W\d_]:", source) is not None
     fields_of(mount, at, type="bind" if bind else "volume", source=source, target=target)
     inner: dict[str, Node] = {"create_host_path": True} if bind else {}
     for option in options[0].split(",") if options else ():
@@ -124,7 +126,7 @@ def short(spec: str, at: Position, *, raw: bool = False) -> Map:
             fields_of(mount, at, read_only=True)
         elif option == "nocopy":
             fields_of(mount, at, volume=fields_of(Map(at), at, nocopy=True))
-        elif option in ("z", "Z") and bind:
+        elif option in ("z", "Z"):
             inner["selinux"] = option
         elif option in _PROPAGATIONS:
             inner["propagation"] = option
@@ -145,7 +147,7 @@ class Device(Kind):
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, Map):
             return _DEVICE.read(value, at, path, ctx)
-        if not isinstance(value, str):
+        if not is_text(value):
             return wrong_type(self.allows, value, at, path, ctx)
         source, *rest = value.split(":")
         target = rest[0] if rest else source
@@ -167,7 +169,7 @@ class FileRef(Kind):
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, Map):
             read = _FILE.read(value, at, path, ctx)
-        elif isinstance(value, str):
+        elif is_text(value):
             read = fields_of(Map(at), at, source=value)
         else:
             return wrong_type(self.allows, value, at, path, ctx)
@@ -180,14 +182,15 @@ class Ulimit(Kind):
     """One number for both limits, or `soft` and `hard`; a 0 is written as both, as the reference prints it."""
 
     allows = "an integer, or a mapping with soft and hard"
-    long = Struct({"soft": Int(), "hard": Int()}, required=("soft", "hard"))
 
     def __init__(self, *, strict: bool = False) -> None:
-        self.single = Int(strict=strict, allows=self.allows)
+        self.single = Int(strict=strict, whole=True, allows=self.allows)
+        limit = Int(strict=strict, whole=True)
+        self.long = Struct({"soft": limit, "hard": limit}, required=("soft", "hard"))
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, Map):
-            return self.long.read(value, at, path, replace(ctx, below=None))
+            return self.long.read(value, at, path, replace(ctx, below=()))
         read = self.single.read(value, at, path, ctx)
         return fields_of(Map(at), at, soft=0, hard=0) if read == 0 else read
 
@@ -199,7 +202,7 @@ class EnvFile(Kind):
     long = Struct({"path": Str(), "required": Bool(), "format": Str(("raw", ".env", ""))}, required=("path",))
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, str):
+        if is_text(value):
             value = fields_of(Map(at), at, path=value)
         elif not isinstance(value, Map):
             return wrong_type(self.allows, value, at, path, ctx)
@@ -210,19 +213,21 @@ class EnvFile(Kind):
 
 
 class FilePath(Kind):
-    """A path; canonical: absolute. One that is not `blank` has to say something."""
+    """A path; canonical: absolute. A `real` one has to say something, and its symbolic link is followed."""
 
     allows = "a path"
 
-    def __init__(self, *, blank: bool = True) -> None:
-        self.blank = blank
+    def __init__(self, *, real: bool = False) -> None:
+        self.real = real
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if not isinstance(value, str):
+        if not is_text(value):
             return wrong_type(self.allows, value, at, path, ctx)
-        if not value and not self.blank:
+        if not self.real:
+            return absolute(value, ctx.base, ctx.home)
+        if not value:
             return ctx.refuse("wrong-value", f"{show(path)} is empty", at, path, "name a folder or file")
-        return absolute(value, ctx.base, ctx.home)
+        return followed(absolute(value, ctx.base, ctx.home))
 
 
 class ExtraHosts(Kind):

@@ -19,7 +19,7 @@ _LONG: Final = Struct(
         "name": Str(),
         "mode": Str(),
         "host_ip": Str(),
-        "target": Int(1, 65535, allows="a port (1 to 65535)"),
+        "target": Int(0, 2**32 - 1, allows="a port (1 to 65535)"),
         "published": Scalar((str, int), allows="a port or range"),
         "protocol": Str(),
         "app_protocol": Str(),
@@ -95,6 +95,8 @@ def parse(text: str) -> list[dict[str, Node]]:
     if address and not _is_address(address):
         raise PortError(f"{said(address)} is no IP address")
     first, last = _range(container, "container")
+    if not first:
+        raise PortError("a container's port is at least 1")
     common: dict[str, Node] = {"mode": "ingress", **({"host_ip": address} if address else {})}
     if not published:
         return [{**common, "target": port, "protocol": protocol} for port in range(first, last + 1)]

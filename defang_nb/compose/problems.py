@@ -104,6 +104,9 @@ class Problems:
         hint = f"the check ended after {self._most:,} errors" if len(errors) >= self._most else ""
         raise ComposeError(f"{place}{first.message}{more}", hint=hint, diagnostics=self.sorted())
 
+    def has_errors(self) -> bool:
+        return self._count[Severity.ERROR] > 0
+
     def warnings(self) -> tuple[Diagnostic, ...]:
         return tuple(each for each in self.sorted() if each.severity is not Severity.ERROR)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Bool, Context, Kind, Str, wrong_type
+from defang_nb.compose.kinds import DROP, Bool, Context, Kind, Str, is_text, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute, is_remote
 from defang_nb.compose.shapes import KeyValues, MapOf, Nullable, Struct, fields_of, refuse_repeated
@@ -30,7 +30,7 @@ class Names(Kind):
         refuse_repeated(value, path, ctx)
         made = Map(value.at)
         for index, (item, item_at) in enumerate(value.pairs()):
-            if isinstance(item, str):
+            if is_text(item):
                 given = None if self.default is None else fields_of(Map(item_at), item_at, **self.default)
                 made.put(item, given, value, index)
             else:
@@ -59,10 +59,10 @@ class Extends(Kind):
     """A service's name, or a mapping with `service` and `file` (absolute in the canonical form)."""
 
     allows = "a service's name, or a mapping with `service` and `file`"
-    long = Struct({"service": Str(), "file": Str()}, required=("service",))
+    long = Struct({"service": Str(), "file": Str()}, required=("service",), lenient=True)
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, str):
+        if is_text(value):
             return fields_of(Map(at), at, service=value)
         if not isinstance(value, Map):
             return wrong_type(self.allows, value, at, path, ctx)
@@ -82,7 +82,7 @@ class BuildSpec(Kind):
         self.long = Struct(fields)
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, str):
+        if is_text(value):
             value = fields_of(Map(at), at, context=value)
         elif isinstance(value, Map):
             if self.long.read(value, at, path, ctx) is DROP:
@@ -120,7 +120,7 @@ class External(Kind):
     """A boolean, or the old form `{name: …}`, which the resource's own `name` took over."""
 
     allows = "a boolean"
-    _old = Struct({"name": Str()})
+    _old = Struct({"name": Str()}, lenient=True)
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, Map):
@@ -152,7 +152,7 @@ class Resource(Kind):
             if "name" in old:
                 fields_of(read, read.value_at("external") or at, name=old["name"])
         if isinstance(read, Map) and isinstance(file := read.get("file"), str):
-            read["file"] = absolute(file, ctx.base, ctx.home)
+            read["file"] = absolute(file, ctx.base, ctx.home, windows=True)
         if isinstance(read, Map):
             _bind_device(read, ctx)
         return read
@@ -162,4 +162,4 @@ def _bind_device(volume: Map, ctx: Context) -> None:
     """A local volume that is really a bind mount names a folder, which may be relative."""
     options = volume.get("driver_opts")
     if volume.get("driver") == "local" and isinstance(options, Map) and options.get("o") == "bind" and "device" in options:
-        options["device"] = absolute(options["device"], ctx.base, ctx.home)
+        options["device"] = absolute(options["device"], ctx.base, ctx.home, windows=True)

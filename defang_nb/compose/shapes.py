@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from defang_nb.compose import words
@@ -100,11 +100,16 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Struct:
-    """A mapping with known keys; `x-…` keys may hold anything. `required` keys have to be there."""
+    """A mapping with known keys; `x-…` keys may hold anything, unless it is `closed`. `required` keys have to be there.
+
+    `lenient`: what is unknown is ignored, with a warning. `defaults` are what keys are that are not there.
+    """
 
     fields: Mapping[str, Kind]
     required: tuple[str, ...] = ()
-    what: str = ""
+    lenient: bool = False
+    closed: bool = False
+    defaults: Mapping[str, Node] = field(default_factory=dict)
 
     @property
     def allows(self) -> str:
@@ -117,7 +122,7 @@ class Struct:
         for key in list(value):
             kind = fields.get(key)
             if kind is None:
-                if not key.startswith("x-"):
+                if self.closed or self.lenient or not key.startswith("x-"):
                     self._unknown(key, value, path, ctx)
                 continue
             read = kind.read(value[key], value.value_at(key), (*path, key), ctx)
@@ -128,6 +133,9 @@ class Struct:
         for key in self.required:
             if key not in value and not ctx.problems.is_broken((*path, key)) and not ctx.is_below((*path, key)):
                 ctx.problems.error("missing-key", f'{show(path)} needs "{key}"', at, (*path, key), f"add `{key}:`")
+        for key, default in self.defaults.items():
+            if key not in value:
+                fields_of(value, at, **{key: default})
         return value
 
     def _unknown(self, key: str, value: Map, path: Path, ctx: Context) -> None:
@@ -135,7 +143,11 @@ class Struct:
         hint = did_you_mean(key, self.fields)
         if not hint:
             hint = "a key of your own begins with x-" if len(self.fields) > 12 else f"known here: {', '.join(self.fields)}"
-        ctx.problems.error("unknown-key", f'unknown key "{key}" in {place}', value.key_at(key), (*path, key), hint)
+        if not self.lenient:
+            ctx.problems.error("unknown-key", f'unknown key "{key}" in {place}', value.key_at(key), (*path, key), hint)
+        elif not key.startswith("x-"):
+            message = f'unknown key "{key}" in {place} is ignored'
+            ctx.problems.warn("unknown-key", message, value.key_at(key), (*path, key), hint)
         del value[key]
 
 
@@ -159,7 +171,12 @@ class KeyValues:
         if isinstance(value, Map):
             for key in list(value):
                 item = value[key]
-                if type(item) is str:
+                if type(item) is str and key:
+                    continue
+                if not key:
+                    message = f"{show(path)} has a value without a name"
+                    ctx.refuse("bad-name", message, value.key_at(key), (*path, key), "name it, or remove it")
+                    del value[key]
                     continue
                 read = _VALUE.read(item, value.value_at(key), (*path, key), ctx)
                 if read is DROP:
@@ -202,7 +219,7 @@ class Command:
         return wrong_type(self.allows, value, at, path, ctx)
 
 
-def fields_of(value: Map, like: Node, **given: Any) -> Map:
+def fields_of(value: Map, like: Node, /, **given: Any) -> Map:
     """`value` with `given` put in; all stand where `like` stands."""
     for key, each in given.items():
         value[key] = each

@@ -12,7 +12,7 @@ from defang_nb.compose.mounts import Device, EnvFile, ExtraHosts, FilePath, File
 from defang_nb.compose.ports import Ports
 from defang_nb.compose.relations import BuildSpec, Contexts, Extends, Names, depends_on
 from defang_nb.compose.shapes import Command, KeyValues, ListOf, MapOf, Nullable, Struct
-from defang_nb.compose.special import Filled, GpuDevice, Gpus, Options, SshKeys, Test, Umask
+from defang_nb.compose.special import Filled, GpuDevice, Gpus, Ignored, Options, SshKeys, Test, Umask
 
 _STR: Final = Str()
 _BOOL: Final = Bool()
@@ -21,7 +21,6 @@ _SIZE: Final = Size()
 _DURATION: Final = Duration()
 _STRINGS: Final = ListOf(_STR)
 _STRING_OR_LIST: Final = ListOf(_STR, single=True)
-_TEXTS: Final = ListOf(Scalar())
 _LABELS: Final = KeyValues("")
 _ENVIRONMENT: Final = KeyValues(None)
 _ULIMITS: Final = MapOf(Ulimit())
@@ -29,7 +28,7 @@ _OPTIONS: Final = MapOf(Scalar())
 _OPTIONS_OR_NULL: Final = MapOf(Scalar((str, int, float, type(None)), "", "a string, number or empty"))
 
 
-_RATE: Final = ListOf(Struct({"path": _STR, "rate": Size(whole=True)}))
+_RATE: Final = ListOf(Struct({"path": _STR, "rate": Size(whole=True)}, closed=True, defaults={"rate": "0"}))
 _HOOKS: Final = ListOf(
     Struct(
         {
@@ -46,7 +45,7 @@ _HOOKS: Final = ListOf(
 
 _UPDATE: Final = Struct(
     {
-        "parallelism": _INT,
+        "parallelism": Int(0),
         "delay": Duration(zero=False),
         "failure_action": _STR,
         "monitor": Duration(zero=False),
@@ -68,7 +67,7 @@ _BUILD: Final = BuildSpec(
         "no_cache": _BOOL,
         "additional_contexts": Contexts(),
         "network": _STR,
-        "no_cache_filter": _STRING_OR_LIST,
+        "no_cache_filter": ListOf(_STR, single=True, once=True),
         "provenance": Scalar((str, bool)),
         "sbom": Scalar((str, bool)),
         "pull": _BOOL,
@@ -83,6 +82,7 @@ _BUILD: Final = BuildSpec(
         "platforms": _STRINGS,
     }
 )
+_GENERIC: Final = Struct({"kind": _STR, "value": Int(cut=True)}, defaults={"value": 0})
 _DEPLOY: Final = Struct(
     {
         "mode": _STR,
@@ -98,20 +98,18 @@ _DEPLOY: Final = Struct(
                     {
                         "cpus": Number(single=True),
                         "memory": Size(numbers=False),
-                        "generic_resources": ListOf(
-                            Struct({"discrete_resource_spec": Struct({"kind": _STR, "value": Number()})})
-                        ),
+                        "generic_resources": ListOf(Struct({"discrete_resource_spec": _GENERIC})),
                         "devices": ListOf(GpuDevice(("capabilities",))),
                     }
                 ),
             }
         ),
-        "restart_policy": Struct({"condition": _STR, "delay": _DURATION, "max_attempts": _INT, "window": _DURATION}),
+        "restart_policy": Struct({"condition": _STR, "delay": _DURATION, "max_attempts": Int(0), "window": _DURATION}),
         "placement": Struct(
             {
                 "constraints": _STRINGS,
                 "preferences": ListOf(Struct({"spread": _STR})),
-                "max_replicas_per_node": _INT,
+                "max_replicas_per_node": Int(0),
             }
         ),
     }
@@ -120,7 +118,7 @@ _WATCH: Final = Struct(
     {
         "ignore": ListOf(_STR, single=True, once=True),
         "include": ListOf(_STR, single=True, once=True),
-        "path": FilePath(blank=False),
+        "path": FilePath(real=True),
         "action": Str(("rebuild", "sync", "restart", "sync+restart", "sync+exec")),
         "target": _STR,
         "exec": _HOOKS.item,
@@ -154,9 +152,12 @@ _CONTAINER: Final = Struct(
                 "device_read_iops": _RATE,
                 "device_write_bps": _RATE,
                 "device_write_iops": _RATE,
-                "weight": Int(0, 65535, strict=True),
-                "weight_device": ListOf(Struct({"path": _STR, "weight": Int(0, 65535, strict=True)})),
-            }
+                "weight": Int(0, 65535, strict=True, zero=False),
+                "weight_device": ListOf(
+                    Struct({"path": _STR, "weight": Int(0, 65535, strict=True)}, closed=True, defaults={"weight": 0})
+                ),
+            },
+            closed=True,
         ),
         "cap_add": _STRINGS,
         "cap_drop": _STRINGS,
@@ -192,12 +193,12 @@ _CONTAINER: Final = Struct(
         "external_links": _STRINGS,
         "extra_hosts": ExtraHosts(),
         "gpus": Gpus(),
-        "group_add": _TEXTS,
+        "group_add": ListOf(Scalar((str, int))),
         "healthcheck": Struct(
             {
                 "disable": _BOOL,
                 "interval": _DURATION,
-                "retries": Int(cut=True),
+                "retries": Int(0, cut=True),
                 "test": Test(),
                 "timeout": _DURATION,
                 "start_period": _DURATION,
@@ -216,14 +217,14 @@ _CONTAINER: Final = Struct(
         "mac_address": _STR,
         "mem_limit": _SIZE,
         "mem_reservation": Size(whole=True),
-        "mem_swappiness": _INT,
+        "mem_swappiness": Size(whole=True),
         "memswap_limit": _SIZE,
         "models": Names(Nullable(Struct({"endpoint_var": _STR, "model_var": _STR})), None),
         "network_mode": _STR,
         "networks": Names(Nullable(_NETWORK_OF_SERVICE), None),
         "oom_kill_disable": _BOOL,
         "oom_score_adj": Int(-1000, 1000),
-        "pid": Nullable(_STR),
+        "pid": _STR,
         "pids_limit": Int(cut=True),
         "platform": _STR,
         "ports": Ports(),
@@ -237,7 +238,7 @@ _CONTAINER: Final = Struct(
             allows="one of always, missing, never, build, daily, weekly, or every_ and a duration (every_12h)",
             near=("always", "never", "build", "missing", "daily", "weekly", "if_not_present", "refresh"),
         ),
-        "pull_refresh_after": _STR,
+        "pull_refresh_after": Ignored(),
         "read_only": _BOOL,
         "restart": _STR,
         "runtime": _STR,
@@ -274,7 +275,13 @@ SERVICE: Final = Struct(
     {
         **_CONTAINER.fields,
         "pre_start": ListOf(
-            Struct({**{key: kind for key, kind in _CONTAINER.fields.items() if key not in _NOT_OF_STEPS}, "per_replica": _BOOL})
+            Struct(
+                {
+                    **{key: kind for key, kind in _CONTAINER.fields.items() if key not in _NOT_OF_STEPS},
+                    "environment": KeyValues(None, once=True),
+                    "per_replica": _BOOL,
+                }
+            )
         ),
     }
 )

@@ -16,8 +16,8 @@ _OPTIONS: Final = MapOf(Scalar())
 _IPAM: Final = Struct(
     {
         "driver": _STR,
-        "config": ListOf(Struct({"subnet": _STR, "ip_range": _STR, "gateway": _STR, "aux_addresses": MapOf(_STR)})),
-        "options": MapOf(_STR),
+        "config": ListOf(Struct({"subnet": _STR, "ip_range": _STR, "gateway": _STR, "aux_addresses": MapOf(_STR, ".+")})),
+        "options": MapOf(_STR, ".+"),
     }
 )
 _NETWORK: Final = Resource(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from defang_nb.compose.kinds import DROP, Context, Int, Kind, Scalar, Str, wrong_type
+from defang_nb.compose.kinds import DROP, Context, Int, Kind, Scalar, Str, is_text, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, show
 from defang_nb.compose.paths import absolute
 from defang_nb.compose.shapes import KeyValues, ListOf, Struct
@@ -20,9 +20,9 @@ class Test(Kind):
     allows = "a string, or a list that begins with CMD, CMD-SHELL or NONE"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, str) and ctx.raw:
+        if is_text(value) and ctx.raw:
             return value
-        if isinstance(value, str) and at:
+        if is_text(value) and at:
             return Seq.of(at, ["CMD-SHELL", value])
         if not isinstance(value, Seq):
             return wrong_type(self.allows, value, at, path, ctx)
@@ -55,12 +55,13 @@ class GpuDevice(Kind):
         self.struct = Struct(
             {
                 "capabilities": ListOf(Str(), once=True),
-                "count": Int(words={"all": -1}),
+                "count": Int(words={"all": -1}, whole=True),
                 "device_ids": ListOf(Str(), once=True),
                 "driver": Str(),
                 "options": KeyValues("", once=True),
             },
             required=required,
+            lenient=not required,
         )
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
@@ -116,8 +117,18 @@ class SshKeys(Kind):
             if read[key] is None and key != "default":
                 ctx.refuse("wrong-value", f"{show(path)}: {key} has no path", read.keys_at[key], path, f"write {key}=PATH")
         for key, place in read.items():
-            made.add(key if not place else f"{key}={absolute(place, ctx.base, ctx.home)}", read.keys_at[key])
+            made.add(key if not place else f"{key}={absolute(place, ctx.base, ctx.home, windows=True)}", read.keys_at[key])
         return made
+
+
+class Ignored(Kind):
+    """A string that the reference checks, and then does nothing with."""
+
+    allows = "a string"
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        Str().read(value, at, path, ctx)
+        return DROP
 
 
 class Umask(Kind):

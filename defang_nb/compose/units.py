@@ -67,6 +67,8 @@ def _decimal(value: int, size: int) -> str:
 
 def size_in_bytes(text: str) -> int | None:
     """`1.5gb` → 1610612736: units are powers of 1024, whatever their spelling. None: no size."""
+    if re.fullmatch(r"-[0-9]{1,18}", text):
+        return int(text)
     match = _BYTES.fullmatch(text)
     if not match:
         return None

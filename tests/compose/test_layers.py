@@ -98,14 +98,19 @@ def test_include_brings_its_own_folder_and_env_file(folder) -> None:
     assert str(loaded.project.position("services.w.image")) == "sub/c.yaml:2:16"
 
 
-def test_include_that_includes_itself_or_says_the_same_thing_differently(folder) -> None:
+def test_include_that_includes_itself(folder) -> None:
     folder.write("b.yaml", "include: [b.yaml]\nservices: {b: {image: x}}")
     (cycle,) = folder.refused("include: [b.yaml]\nservices: {a: {image: x}}")
     assert (cycle.code, str(cycle.position)) == ("include-cycle", "b.yaml:1:11")
-    folder.write("c.yaml", "services: {a: {image: x}}")
-    (conflict,) = folder.refused("include: [c.yaml]\nservices: {a: {image: y}}")
-    assert conflict.code == "include-conflict"
-    assert "c.yaml:1:12" in conflict.message
+
+
+def test_a_file_overrides_and_extends_what_it_includes(folder) -> None:
+    folder.write("c.yaml", "services: {a: {image: x, user: u, ports: ['80']}, b: {image: y, build: ./sub}}")
+    text = "include: [c.yaml]\nservices:\n  a: {image: z, ports: ['81'], user: }\n  d: {extends: b, image: }"
+    services = folder.load(text).canonical["services"]
+    assert (services["a"]["image"], services["a"]["user"]) == ("z", "u")
+    assert [port["target"] for port in services["a"]["ports"]] == [80, 81]
+    assert (services["d"]["image"], services["d"]["build"]["context"]) == ("y", str(folder.path / "sub"))
 
 
 def test_files_are_named_relative_to_the_project(folder) -> None:
