@@ -21,6 +21,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.dockerd import dockerd  # noqa: F401 - a fixture for all
+from tests.e2e.registry import kaniko, registry  # noqa: F401 - fixtures for all
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))

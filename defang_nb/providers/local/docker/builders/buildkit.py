@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from defang_nb.build import where
+from defang_nb.build.log import BASE_HINT, Log, Tell, Text, disk_hint, failure, read_dockerfile
 from defang_nb.errors import BuildError, DefangError
 from defang_nb.model.image import ImageSource
-from defang_nb.providers.local.docker.builders import where
-from defang_nb.providers.local.docker.builders.port import BASE_HINT, Log, Tell, Text, disk_hint, failure, read_dockerfile
 from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
 from defang_nb.provision.ports import TransientError
 from defang_nb.wire.progress import Vertex, decode
@@ -138,8 +138,7 @@ def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
         file = read_dockerfile(context, source)
     except BuildError as error:
         # Our reader says all that is wrong with it, and where; but what the engine can read and we can't is no error.
-        told = error.diagnostics[0] if error.diagnostics and not story.failed else None
-        return failure(source, told.message if told else said, story.log, told, hint)
+        return error if not story.failed else failure(source, said, story.log, hint=hint)
     if parsed := where.parse_error(said):
         line, message = parsed
         return failure(source, message, Log(), file.diagnostic(line, "dockerfile-syntax", message))

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from defang_nb.build.log import Tell
 from defang_nb.errors import BuildError, DefangError, ProviderError
 from defang_nb.model.value import ConfigRef, Text
-from defang_nb.providers.local.docker.builders.port import Tell
 
 MASK = "***"
 

@@ -16,8 +16,8 @@ from defang_nb.model.image import ImageSource
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json, config_keys
 from defang_nb.providers.local.docker import labels
+from defang_nb.providers.local.docker.builders.choose import Builders
 from defang_nb.providers.local.docker.builders.hidden import held
-from defang_nb.providers.local.docker.builders.port import Builder
 from defang_nb.providers.local.docker.builders.stream import Connect
 from defang_nb.providers.local.process.engine import fill, parse_urn
 from defang_nb.provision.ports import Made, ObjectStore, OnCancel, Operation, TransientError
@@ -26,9 +26,6 @@ T = TypeVar("T")
 
 Secrets = Callable[[str, Json], Mapping[str, str]]
 """The configuration values of a project that inputs name. Raises `NotFoundError` for one that is not set."""
-
-Builders = Callable[[Mapping[str, str]], Builder]
-"""Makes the builder to use, whose images carry these labels."""
 
 
 class ImageType:
@@ -112,7 +109,8 @@ class ImageType:
                 image = await builder.build(source, archive, args, hidden.tell(emit))
             except DefangError as error:
                 raise hidden.error(error) from None
-        return _made(image, source.reference)
+        # The same image is called by its id, whether it was built here or fetched from where it was pushed to.
+        return _made(await self._ask(lambda client: _id(client, image)) or image, source.reference)
 
     async def _ask(self, what: Callable[[Any], T]) -> T:
         """Ask the engine in a thread. Raises `ProviderError`, and `TransientError` where it can't be reached."""
