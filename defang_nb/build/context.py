@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -23,6 +24,10 @@ LIMIT_VARIABLE = "DEFANG_BUILD_CONTEXT_LIMIT"
 # A file that changed less than this before it was read may change again without its time telling (as in git's index).
 _SETTLED_NS = 2_000_000_000
 _CHUNK = 256 * 1024
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_THREADS = 2
+_SHARE = 500
+"""So many files are worth a thread."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +45,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything in a context, in order of path. `digest` (sha256, hex) depends on `entries` only."""
+    """Everything in a context, in order of path. `digest` (sha256, hex) depends on `entries` only.
+
+    `inline` are files that are no files of the folder: their paths, and what is in them.
+    """
 
     context: str
     entries: tuple[Entry, ...]
     digest: str
     ignore_file: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
+    inline: Mapping[str, str] = {}
 
     @property
     def size(self) -> int:
@@ -68,74 +77,116 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
 
 
 def manifest(
-    context: Path, dockerfile: str = "", *, cache: Path | None = None, environ: Mapping[str, str] | None = None
+    context: Path,
+    dockerfile: str = "",
+    *,
+    inline: Mapping[str, str] | None = None,
+    cache: Path | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Read the whole context. `cache` is a file in which hashes of unchanged files are kept from run to run.
 
-    The size limit is 100 MiB, or `DEFANG_BUILD_CONTEXT_LIMIT` (`250MiB`, `1G`, bytes) in `environ`.
-    Raises `BuildError` when the context is larger, or a file can't be read.
+    `inline` are files to add that are not in the folder (a Dockerfile from a Compose file). The size limit is 100 MiB, or
+    `DEFANG_BUILD_CONTEXT_LIMIT` (`250MiB`, `1G`, bytes) in `environ`.
+    Raises `BuildError` when the context is larger, a file can't be read, or an ignore file is wrong.
     """
     rules = ignore.load(context, dockerfile)
     always = {name for name in (dockerfile, rules.file) if name}
+    added = dict(inline or {})
     try:
-        found = sorted(_scan(context, "", rules, (), always))
+        found = sorted(each for each in _scan(str(context), "", rules, (), always) if each[0] not in added)
         _refuse_large(found, context, os.environ if environ is None else environ)
-        entries = tuple(_entries(context, found, cache))
+        entries = [*_entries(str(context), found, cache), *(_inline(path, text) for path, text in added.items())]
     except OSError as error:
         raise BuildError(f"can't read {error.filename or context}: {error.strerror}", hint=_LEAVE_OUT) from error
-    digest = hashlib.sha256(b"\n".join(msgspec.json.encode(entry) for entry in entries)).hexdigest()
+    entries.sort(key=lambda entry: entry.path)
+    encoder = msgspec.json.Encoder()
+    digest = hashlib.sha256(b"\n".join(encoder.encode(entry) for entry in entries)).hexdigest()
     warnings = tuple(_warnings(context, entries))
-    return Manifest(context=str(context), entries=entries, digest=digest, ignore_file=rules.file, diagnostics=warnings)
+    return Manifest(
+        context=str(context),
+        entries=tuple(entries),
+        digest=digest,
+        ignore_file=rules.file,
+        diagnostics=warnings,
+        inline=added,
+    )
 
 
 _LEAVE_OUT = "leave files out that the build does not need by naming them in .dockerignore"
 
 
 def _scan(
-    context: Path, folder: str, rules: ignore.Ignore, above: Sequence[bool], always: set[str]
+    context: str, folder: str, rules: ignore.Ignore, above: Sequence[bool], always: set[str]
 ) -> Iterator[tuple[str, os.stat_result]]:
-    with os.scandir(context / folder) as listing:
+    with os.scandir(f"{context}/{folder}") as listing:
         children = list(listing)
     for child in children:
         path = f"{folder}/{child.name}" if folder else child.name
         verdicts = rules.verdicts(path, above)
-        kept = path in always or not rules.excludes(verdicts)
+        kept = not rules.excludes(verdicts) or path in always
         if child.is_dir(follow_symlinks=False):
-            holds_always = any(each.startswith(f"{path}/") for each in always)
             if kept:
                 yield path, child.stat(follow_symlinks=False)
-            if kept or holds_always or not rules.prunes(path, verdicts):
+            if kept or not rules.prunes(path, verdicts) or any(each.startswith(f"{path}/") for each in always):
                 yield from _scan(context, path, rules, verdicts, always)
         elif kept and (child.is_symlink() or child.is_file(follow_symlinks=False)):
             yield path, child.stat(follow_symlinks=False)
 
 
-def _entries(context: Path, found: Sequence[tuple[str, os.stat_result]], cache: Path | None) -> Iterator[Entry]:
+def _entries(context: str, found: Sequence[tuple[str, os.stat_result]], cache: Path | None) -> Iterator[Entry]:
     known = _load(cache)
-    fresh: dict[str, Known] = {}
-    now = time.time_ns()
+    stamps = {
+        path: Stamp(info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+        for path, info in found
+        if stat.S_ISREG(info.st_mode)
+    }
+    same = {path: old.sha256 for path, stamp in stamps.items() if (old := known.get(path)) and old.stamp == stamp}
+    digests = same | _hashes(context, [(path, stamp.size) for path, stamp in stamps.items() if path not in same])
     for path, info in found:
-        if stat.S_ISDIR(info.st_mode):
-            yield Entry(path=path, kind="folder", mode=0o755)
-        elif stat.S_ISLNK(info.st_mode):
-            yield Entry(path=path, kind="link", mode=0o777, target=str((context / path).readlink()))
-        else:
-            stamp = Stamp(info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
-            old = known.get(path)
-            digest = old.sha256 if old and old.stamp == stamp else _hash(context / path)
-            if max(stamp.modified, stamp.changed) < now - _SETTLED_NS:
-                fresh[path] = Known(stamp, digest)
+        if path in stamps:
             mode = 0o755 if info.st_mode & stat.S_IXUSR else 0o644
-            yield Entry(path=path, mode=mode, size=info.st_size, sha256=digest)
-    if cache and fresh != known:
-        _save(cache, fresh)
+            yield Entry(path=path, mode=mode, size=info.st_size, sha256=digests[path])
+        elif stat.S_ISDIR(info.st_mode):
+            yield Entry(path=path, kind="folder", mode=0o755)
+        else:
+            yield Entry(path=path, kind="link", mode=0o777, target=str(Path(context, path).readlink()))
+    before = time.time_ns() - _SETTLED_NS
+    settled = {path: stamp for path, stamp in stamps.items() if stamp.modified < before and stamp.changed < before}
+    if cache and (len(settled) != len(known) or any(path not in same for path in settled)):
+        _save(cache, {path: Known(stamp, digests[path]) for path, stamp in settled.items()})
 
 
-def _hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
+def _hashes(context: str, files: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """path → SHA-256 of each file, a few at a time: much of it is waiting, and hashing lets other threads run."""
+    threads = min(_THREADS, len(files) // _SHARE + 1)
+    shares = [files[start::threads] for start in range(threads)]
+
+    def share(part: Sequence[tuple[str, int]]) -> dict[str, str]:
+        return {path: _hash(f"{context}/{path}", size) for path, size in part}
+
+    if threads == 1:
+        return share(files)
+    with ThreadPoolExecutor(threads) as pool:
+        return {path: digest for part in pool.map(share, shares) for path, digest in part.items()}
+
+
+def _inline(path: str, text: str) -> Entry:
+    data = text.encode()
+    return Entry(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _hash(path: str, size: int) -> str:
+    """Without Python's file objects, which take longer than the hash of a small file does."""
+    descriptor = os.open(path, _READ)
+    try:
+        data = os.read(descriptor, min(size + 1, _CHUNK))
+        digest = hashlib.sha256(data)
+        while data and len(data) != size:
+            data = os.read(descriptor, _CHUNK)
+            digest.update(data)
+    finally:
+        os.close(descriptor)
     return digest.hexdigest()
 
 

@@ -34,6 +34,7 @@ class _Key(msgspec.Struct, frozen=True):
     target: str
     args: tuple[tuple[str, Text], ...]
     platform: str
+    inline: str = ""
 
 
 def prepare(
@@ -61,7 +62,8 @@ def prepare(
         place = (key.context, key.dockerfile)
         if place not in manifests:
             stamps = cache / f"{_digest(place)[:32]}.stamps" if cache else None
-            manifests[place] = manifest(Path(key.context), key.dockerfile, cache=stamps, environ=environ)
+            inline = {key.dockerfile: key.inline} if key.inline else None
+            manifests[place] = manifest(Path(key.context), key.dockerfile, inline=inline, cache=stamps, environ=environ)
         found_manifest = manifests[place]
         source = _source(project, key, tuple(services), found_manifest.digest)
         prepared.append(Prepared(source=source, manifest=found_manifest, diagnostics=found_manifest.diagnostics))
@@ -69,7 +71,12 @@ def prepare(
 
 
 def dockerfile_of(build: Build) -> str:
-    """The Dockerfile's path relative to the context: the one that is named, else `Dockerfile` if there is one, else ""."""
+    """The Dockerfile's path relative to the context: the one that is named, else `Dockerfile` if there is one, else "".
+
+    One that the Compose file holds (`dockerfile_inline`) is put into the context under a name that tells its content.
+    """
+    if build.dockerfile_inline:
+        return f".Dockerfile.{hashlib.sha256(build.dockerfile_inline.encode()).hexdigest()[:16]}"
     if build.dockerfile:
         named = build.dockerfile
         return os.path.relpath(named, build.context) if named.startswith("/") else os.path.normpath(named)
@@ -103,14 +110,15 @@ def _repository(project: Project, key: _Key) -> str:
     place = os.path.relpath(key.context, project.working_dir) if project.working_dir else key.context
     inside = not place.startswith(("..", "/"))
     name = re.sub(r"[^a-z0-9]+", "-", (place if inside else Path(place).name).lower()).strip("-") or "app"
-    usual = inside and key.dockerfile in ("", "Dockerfile") and not (key.target or key.args or key.platform)
-    return name if usual else f"{name}-{_digest((place, key.dockerfile, key.target, key.args, key.platform))[:6]}"
+    dockerfile = "inline" if key.inline else key.dockerfile
+    usual = inside and dockerfile in ("", "Dockerfile") and not (key.target or key.args or key.platform)
+    return name if usual else f"{name}-{_digest((place, dockerfile, key.target, key.args, key.platform))[:6]}"
 
 
 def _key(service: Service, build: Build, platform: str) -> _Key:
     wanted = service.platform or next(iter(build.platforms), "") or platform
     args = tuple(sorted(build.args.items()))
-    return _Key(os.path.normpath(build.context), dockerfile_of(build), build.target, args, wanted)
+    return _Key(os.path.normpath(build.context), dockerfile_of(build), build.target, args, wanted, build.dockerfile_inline)
 
 
 def _digest(value: object) -> str:
@@ -131,11 +139,6 @@ def _problems(project: Project, service: Service, build: Build) -> Iterator[Diag
         message = f"service {service.name}: the build context {build.context} is not a folder; remote contexts can't be built"
         yield problem(f"{place}.context", "context-remote", message, "clone it and name the folder")
         return
-    if build.dockerfile_inline:
-        message = f"service {service.name}: dockerfile_inline can't be built"
-        yield problem(
-            f"{place}.dockerfile_inline", "dockerfile-inline", message, "put its text into a Dockerfile in the context"
-        )
     context = Path(build.context)
     if not context.is_dir():
         what = "is not a folder" if context.exists() else "does not exist"
@@ -146,6 +149,6 @@ def _problems(project: Project, service: Service, build: Build) -> Iterator[Diag
     if dockerfile.startswith(".."):
         message = f"service {service.name}: the Dockerfile {build.dockerfile} is outside of the build context {context}"
         yield problem(f"{place}.dockerfile", "dockerfile-outside", message, "move it into the context, or widen the context")
-    elif dockerfile and not (context / dockerfile).is_file():
+    elif dockerfile and not build.dockerfile_inline and not (context / dockerfile).is_file():
         message = f"service {service.name}: there is no {dockerfile} in the build context {context}"
         yield problem(f"{place}.dockerfile", "dockerfile-missing", message, "build.dockerfile is relative to the context")

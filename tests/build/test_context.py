@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import tarfile
 import time
 
@@ -149,3 +150,51 @@ def test_a_damaged_archive_is_told(tmp_path):
     (tmp_path / "bad.tar.gz").write_bytes(b"not gzip at all")
     with pytest.raises(BuildError, match="damaged"):
         unpack(tmp_path / "bad.tar.gz", tmp_path / "out")
+
+
+def test_an_archive_is_what_other_programs_read(context, tmp_path):
+    deep = context / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    (deep / "a file with a long path.txt").write_text("long")
+    (context / "grüße.txt").write_text("hallo")
+    (context / "far").symlink_to("x/" * 60 + "y")
+    (context / "empty.txt").touch()
+    (context / "large.bin").write_bytes(bytes(range(256)) * 3000)
+    archive(manifest(context), tmp_path / "a.tar.gz")
+    with tarfile.open(tmp_path / "a.tar.gz") as tar:
+        members = tar.getmembers()
+        assert [each.name for each in members] == [each.path for each in manifest(context).entries]
+        assert {(each.mtime, each.uid, each.gid, each.uname, each.gname) for each in members} == {(0, 0, 0, "", "")}
+        assert {each.name: oct(each.mode) for each in members if each.name in ("run.sh", "src", "src/a.py")} == {
+            "run.sh": "0o755",
+            "src": "0o755",
+            "src/a.py": "0o644",
+        }
+    done = subprocess.run(["tar", "-xzf", "a.tar.gz", "--one-top-level=out"], cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert manifest(tmp_path / "out").entries == manifest(context).entries
+
+
+@pytest.mark.parametrize("change", [lambda file: file.write_text("print(123)\n"), lambda file: file.write_text("")])
+def test_a_file_that_grows_or_shrinks_while_it_is_packed_is_told(context, tmp_path, change):
+    old = manifest(context)
+    change(context / "src" / "a.py")
+    with pytest.raises(BuildError, match=r"a\.py changed while"):
+        archive(old, tmp_path / "a.tar.gz")
+    (context / "src" / "a.py").unlink()
+    with pytest.raises(BuildError, match=r"can't pack .*a\.py"):
+        archive(old, tmp_path / "a.tar.gz")
+
+
+@pytest.mark.parametrize("given", ["", "*.md\n"])
+def test_what_an_executor_downloads_into_the_context_is_named_in_its_ignore_file(context, tmp_path, given):
+    if given:
+        (context / ".dockerignore").write_text(given)
+    archive(manifest(context), tmp_path / "a.tar.gz", for_kaniko=True)
+    unpack(tmp_path / "a.tar.gz", tmp_path / "out")
+    rules = (tmp_path / "out" / ".dockerignore").read_text().splitlines()
+    assert rules == (["*.md", "context.tar.gz"] if given else ["context.tar.gz", ".dockerignore"])
+    (context / "context.tar.gz").write_text("one of its own")
+    archive(manifest(context), tmp_path / "a.tar.gz", for_kaniko=True)
+    unpack(tmp_path / "a.tar.gz", tmp_path / "own")
+    assert manifest(tmp_path / "own").entries == manifest(context).entries

@@ -3,6 +3,8 @@
 import pytest
 
 from defang_nb.build.ignore import Ignore, load
+from defang_nb.errors import BuildError
+from defang_nb.model.source import Position
 
 
 def excluded(patterns, path):
@@ -40,6 +42,22 @@ def excluded(patterns, path):
         (["a\\*b"], "a*b", True),
         (["a\\*b"], "axb", False),
         (["./build"], "build", True),
+        (["a//b"], "a/b", True),
+        (["**.pyc"], "deep/a.pyc", True),
+        (["**foo"], "a/xfoo", True),
+        (["**/foo"], "a/xfoo", False),
+        (["foo**"], "foobar", True),
+        (["f*o**"], "foo/bar", True),
+        (["a**b"], "axb", False),
+        (["a**b"], "ax/b", True),
+        (["[!a].txt"], "!.txt", True),
+        (["[!a].txt"], "b.txt", False),
+        (["(a)+{b}|c$"], "(a)+{b}|c$", True),
+        (["*", "! keep"], "keep", False),
+        (["a\nb"], "a", False),
+        # A rule that changes nothing as its turn comes does not apply to what is inside of the folder either.
+        (["*", "!foo/bar", "foo"], "foo/bar", False),
+        (["*", "!foo/bar", "foo", "foo/*"], "foo/bar", True),
     ],
 )
 def test_patterns(patterns, path, out):
@@ -80,3 +98,11 @@ def excluded_by(folder, path):
     for end in range(1, len(parts) + 1):
         verdicts = rules.verdicts("/".join(parts[:end]), verdicts)
     return rules.excludes(verdicts)
+
+
+@pytest.mark.parametrize("pattern", ["!", "[", "a[]", "a\\", "ok\n[a-", "! "])
+def test_a_pattern_that_is_wrong_is_told_with_its_line(tmp_path, pattern):
+    (tmp_path / ".dockerignore").write_text(f"# comment\n{pattern}\n")
+    with pytest.raises(BuildError) as told:
+        load(tmp_path, "")
+    assert told.value.diagnostics[0].position == Position(".dockerignore", 2 + pattern.count("\n"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from defang_nb.build import prepare
+from defang_nb.build import archive, prepare, unpack
 from defang_nb.errors import ComposeError
 from defang_nb.model.project import Build, Project, Service
 from defang_nb.model.source import Position
@@ -77,7 +77,6 @@ def test_everything_that_is_missing_is_told_with_its_place(app, tmp_path):
                 service("b", app, dockerfile="Other"),
                 service("c", app, dockerfile="../Dockerfile"),
                 service("d", "https://github.com/x/y.git"),
-                service("e", app, dockerfile_inline="FROM x"),
                 positions=positions,
             )
         )
@@ -86,6 +85,18 @@ def test_everything_that_is_missing_is_told_with_its_place(app, tmp_path):
         ("b", "dockerfile-missing"),
         ("c", "dockerfile-outside"),
         ("d", "context-remote"),
-        ("e", "dockerfile-inline"),
     ]
     assert [str(each.position) for each in caught.value.diagnostics[:2]] == ["compose.yaml:3:5", "compose.yaml:9:7"]
+
+
+def test_a_dockerfile_in_the_compose_file_is_part_of_the_context(app, tmp_path):
+    first, other = (
+        prepare(project(service("web", app, dockerfile_inline=f"FROM busybox\nRUN echo {text}\n")))[0] for text in ("a", "b")
+    )
+    assert first.source.reference != other.source.reference
+    assert first.source.name == other.source.name
+    assert first.source.dockerfile in {each.path for each in first.manifest.entries}
+    archive(first.manifest, tmp_path / "x.tar.gz")
+    unpack(tmp_path / "x.tar.gz", tmp_path / "out")
+    assert (tmp_path / "out" / first.source.dockerfile).read_text() == "FROM busybox\nRUN echo a\n"
+    assert not (app / first.source.dockerfile).exists()

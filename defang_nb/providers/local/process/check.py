@@ -24,15 +24,18 @@ def check(project: Project) -> list[Diagnostic]:
     seen here.
     """
     table = support("process")
-    cases = [finding for service in project.services.values() for finding in _Checker(project, service, table).findings()]
+    scanned: images.Scanned = {}
+    checkers = [_Checker(project, service, table, scanned) for service in project.services.values()]
+    cases = [finding for checker in checkers for finding in checker.findings()]
     return [*table.findings(project), *cases]
 
 
 class _Checker:
-    def __init__(self, project: Project, service: Service, table: Support) -> None:
+    def __init__(self, project: Project, service: Service, table: Support, scanned: images.Scanned) -> None:
         self.project = project
         self.service = service
         self.table = table
+        self.scanned = scanned
 
     def findings(self) -> Iterator[Diagnostic]:
         yield from self._what_runs()
@@ -50,9 +53,10 @@ class _Checker:
         elif kind is ManagedKind.REDIS:
             if embedded.redis_server() is None:
                 yield self._told("redis-fetched" if embedded.redis_fetchable() else "redis-missing", "image")
-        elif service.build is not None:
-            if not is_remote(service.build.context) and Path(service.build.context).is_dir():
-                yield from images.check(self.project, service, Path(service.build.context), dockerfile_of(service.build))
+        elif (build := service.build) is not None:
+            context = Path(build.context)
+            if not is_remote(build.context) and context.is_dir() and not build.dockerfile_inline:
+                yield from images.check(self.project, service, context, dockerfile_of(build), scanned=self.scanned)
         elif service.static_files is not None or "provider" in service.rest:
             return
         elif service.image:

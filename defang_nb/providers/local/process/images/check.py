@@ -28,10 +28,22 @@ _FOREIGN = frozenset((
 ))  # fmt: skip
 
 
+Scanned = dict[tuple[Path, tuple[str, ...]], list[Diagnostic]]
+"""What was found in the code of contexts: services that share one have it read once."""
+
+
 def check(
-    project: Project, service: Service, context: Path, dockerfile: str, machine: Machine | None = None
+    project: Project,
+    service: Service,
+    context: Path,
+    dockerfile: str,
+    machine: Machine | None = None,
+    scanned: Scanned | None = None,
 ) -> list[Diagnostic]:
-    """Findings about `service.build` with that context folder and Dockerfile (relative to it; "": detect). It only reads."""
+    """Findings about `service.build` with that context folder and Dockerfile (relative to it; "": detect). It only reads.
+
+    `scanned` is kept by the caller from one service of a project to the next.
+    """
     if service.build is None:
         return []
     file = _shown(context / dockerfile, project) if dockerfile else ""
@@ -48,7 +60,11 @@ def check(
         findings += _missing_sources(recipe, context, file)
         findings += _command(recipe, service, file)
         config = recipe.stages[-1].config
-        findings += container_paths(context, (config.workdir, *config.volumes), Path(_shown(context, project)))
+        scanned = {} if scanned is None else scanned
+        place = (context, (config.workdir, *config.volumes))
+        if place not in scanned:
+            scanned[place] = list(container_paths(*place, Path(_shown(context, project))))
+        findings += scanned[place]
     return [_named(each, project, service) for each in findings]
 
 
