@@ -1,7 +1,7 @@
 """`make bench`, the build contexts' part: digest and archive beside the programs that people use for it, in one run.
 
-The context is 15,000 files of 170 MB: pieces of Python's own library, and a part that does not compress. Medians of five rounds,
-in which each way is taken by turns. Needs `tar`, `gzip`, `zstd` and `sha256sum`.
+The context is 15,000 files of 170 MB: pieces of Python's own library, and a part that does not compress. Medians of five
+rounds, in which each way is taken by turns. Needs `tar`, `gzip`, `zstd` and `sha256sum`.
 """
 
 from __future__ import annotations
