@@ -226,7 +226,13 @@ def _bytes(value: Node) -> int | None:
 
 
 def _mount(it: Map) -> Mount:
-    return Mount(kind=it["type"], target=it["target"], source=it.get("source", ""), read_only=it.get("read_only", False))
+    return Mount(
+        kind=it["type"],
+        target=it["target"],
+        source=it.get("source", ""),
+        read_only=it.get("read_only", False),
+        options=_rest(section(it, it["type"]), _RESOURCE),
+    )
 
 
 def _file_mount(it: Map, folder: str) -> FileMount:

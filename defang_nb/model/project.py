@@ -78,12 +78,16 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
-    """`kind` is volume, bind, tmpfs …; `source` is the volume's key or an absolute path, empty for anonymous ones."""
+    """`kind` is volume, bind, tmpfs …; `source` is the volume's key or an absolute path, empty for anonymous ones.
+
+    `options` are the kind's own, in Compose's canonical form: `{"nocopy": True}` of a volume, `{"size": "1048576"}` of a tmpfs.
+    """
 
     kind: str
     target: str
     source: str = ""
     read_only: bool = False
+    options: Mapping[str, Any] = {}
 
 
 class FileMount(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,215 @@
+"""One container: made from a service's inputs, started, stopped, looked at. Blocking; to be called by `DockerEngine.ask`."""
+
+from __future__ import annotations
+
+import copy
+import io
+import tarfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from defang_nb.errors import ProviderError
+from defang_nb.model.value import Json
+from defang_nb.providers.local.docker import labels
+from defang_nb.providers.local.docker.engine import DockerEngine, NotThereError, TakenError
+from defang_nb.providers.local.process.engine import fill, parse_urn
+
+LOOPBACK = "127.0.0.1"
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container is made for. `backends`: target port → port of the loopback on which the forwarder finds it."""
+
+    urn: str
+    replica: int
+    name: str
+    hash: str
+    inputs: Mapping[str, Json]
+    backends: Mapping[int, int]
+    values: Mapping[str, str]
+    bind: str
+    inherited: Mapping[str, str] = {}
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """One of ours as a listing shows it. `health`: starting, healthy, unhealthy, or "" without a health check."""
+
+    id: str
+    name: str
+    urn: str
+    replica: int
+    hash: str
+    state: str
+    health: str
+    image: str
+    created: int
+    ports: tuple[tuple[int, str, int], ...]
+    anonymous: bool
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("running", "restarting")
+
+
+def seen(found: Mapping[str, Any]) -> Seen:
+    marks, status = found.get("Labels") or {}, str(found.get("Status") or "")
+    health = "starting" if "health: starting" in status else status.rpartition("(")[2].rstrip(")")
+    published = [each for each in found.get("Ports") or () if each.get("PublicPort")]
+    return Seen(
+        id=found["Id"],
+        name=(found.get("Names") or ["/?"])[0].lstrip("/"),
+        urn=marks.get(labels.URN, ""),
+        replica=int(marks.get(labels.REPLICA) or 1),
+        hash=marks.get(labels.INPUTS, ""),
+        state=found.get("State") or "",
+        health=health if health in ("starting", "healthy", "unhealthy") else "",
+        image=found.get("ImageID") or "",
+        created=int(found.get("Created") or 0),
+        ports=tuple(sorted({(each["PrivatePort"], each["Type"], each["PublicPort"]) for each in published})),
+        anonymous=any(each.get("Type") == "volume" and len(each.get("Name") or "") == 64 for each in found.get("Mounts") or ()),
+    )
+
+
+def of_urn(client: Any, engine: DockerEngine, urn: str) -> list[Seen]:
+    """All containers of one resource, the youngest last."""
+    filters = {"label": [f"{labels.URN}={urn}", f"{labels.STACK}={engine.stack}", f"{labels.HOME}={engine.home}"]}
+    return sorted((seen(each) for each in client.containers(all=True, filters=filters)), key=lambda each: each.created)
+
+
+def make(client: Any, engine: DockerEngine, wish: Wish) -> str:
+    """Create it; its id. Raises `TakenError` where the name is somebody's."""
+    body = _body(engine, wish, client)
+    container = str(client.create_container_from_config(body, wish.name, wish.inputs["platform"] or None)["Id"])
+    try:
+        for network in wish.inputs["networks"][1:]:
+            data = {"Container": container, "EndpointConfig": network["endpoint"]}
+            client._raise_for_status(client._post_json(client._url("/networks/{0}/connect", network["id"]), data=data))
+        if written := [each for each in wish.inputs["files"] if "content" in each]:
+            client.put_archive(container, "/", _archive(written, wish.values))
+    except Exception:
+        client.remove_container(container, force=True, v=True)
+        raise
+    return container
+
+
+def remove(client: Any, container: Seen, *, grace: float = 10.0, volumes: bool = True) -> None:
+    """Stop it in good order, and remove it with the volumes that nobody named. One that is gone is fine."""
+    try:
+        if container.running or container.state == "paused":
+            stop(client, container.id, grace)
+        client.remove_container(container.id, force=True, v=volumes)
+    except Exception as error:  # noqa: BLE001 - edge: the SDK's errors are told apart by their status only
+        if getattr(error, "status_code", 0) not in (404, 409):
+            raise
+    _until_gone(client, container.id)
+
+
+def stop(client: Any, container: str, grace: float) -> None:
+    """The engine waits for the grace period, so the client has to be more patient than that."""
+    url = client._url("/containers/{0}/stop", container)
+    response = client._post(url, params={"t": max(1, round(grace))}, timeout=grace + client.timeout)
+    client._raise_for_status(response)
+
+
+def _until_gone(client: Any, container: str) -> None:
+    """A removal that is in progress already is told as a conflict; it takes a moment."""
+    from docker.errors import NotFound
+
+    for _ in range(100):
+        try:
+            client.inspect_container(container)
+        except NotFound:
+            return
+        time.sleep(0.05)
+
+
+def _body(engine: DockerEngine, wish: Wish, client: Any) -> dict[str, Json]:
+    inputs = wish.inputs
+    project, service = parse_urn(wish.urn)
+    body: dict[str, Json] = copy.deepcopy(dict(inputs["body"]))
+    host = body["HostConfig"]
+    body["Image"] = inputs["image"]
+    body["Env"] = [f"{key}={fill(value, wish.values)}" for key, value in inputs["environment"].items()]
+    marks = engine.marks(project, wish.urn, service) | {labels.INPUTS: wish.hash, labels.REPLICA: str(wish.replica)}
+    body["Labels"] = {**body.get("Labels", {}), **marks}
+    bindings: dict[str, list[Json]] = {}
+    for target, port in wish.backends.items():
+        bindings[f"{target}/tcp"] = [{"HostIp": LOOPBACK, "HostPort": str(port)}]
+    for each in inputs["direct"]:
+        place = {"HostIp": each["host"] or wish.bind, "HostPort": str(each["published"] or "")}
+        bindings.setdefault(f"{each['target']}/{each['protocol']}", []).append(place)
+    host["PortBindings"] = bindings
+    body.setdefault("ExposedPorts", {}).update({key: {} for key in bindings})
+    mounts = host.setdefault("Mounts", [])
+    _make_folders(mounts)
+    mounts += [
+        {"Type": "bind", "Source": each["source"], "Target": each["target"], "ReadOnly": True}
+        for each in inputs["files"]
+        if "source" in each
+    ]
+    mounts += [
+        {"Type": "volume", "Source": name, "Target": target, "ReadOnly": False}
+        for target, name in wish.inherited.items()
+        if target not in [each["Target"] for each in mounts]
+    ]
+    networks = inputs["networks"]
+    if networks:
+        host["NetworkMode"] = networks[0]["id"]
+        body["NetworkingConfig"] = {"EndpointsConfig": {networks[0]["id"]: networks[0]["endpoint"]}}
+    elif inputs["mode"]:
+        host["NetworkMode"] = _of_service(client, engine, project, inputs["mode"])
+    for key in ("PidMode", "IpcMode"):
+        if str(host.get(key, "")).startswith("service:"):
+            host[key] = _of_service(client, engine, project, host[key])
+    return body
+
+
+def _make_folders(mounts: Sequence[dict[str, Json]]) -> None:
+    """A folder of the user's that is mounted and not there is made, as Compose does; not by the engine, whose user is root."""
+    for each in mounts:
+        if each.pop("make", False) and not (place := Path(each["Source"])).exists():
+            try:
+                place.mkdir(parents=True)
+            except OSError as error:
+                raise ProviderError(f"there is no {place} to mount, and it can't be made: {error.strerror}") from error
+
+
+def _of_service(client: Any, engine: DockerEngine, project: str, mode: str) -> str:
+    """`service:db` as the engine says it: the container of that service."""
+    kind, _, name = mode.partition(":")
+    if kind != "service":
+        return mode
+    filters = {"label": [f"{labels.SERVICE}={name}", f"{labels.PROJECT}={project}", f"{labels.STACK}={engine.stack}"]}
+    found = client.containers(filters=filters)
+    if not found:
+        raise NotThereError(f"service {name} has no running container to share with")
+    return f"container:{found[0]['Id']}"
+
+
+def _archive(files: Sequence[Mapping[str, Json]], values: Mapping[str, str]) -> bytes:
+    """Configs and secrets whose text is known only now, as the engine takes files: a tar."""
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as tar:
+        for each in files:
+            data = fill(each["content"], values).encode()
+            info = tarfile.TarInfo(each["target"].lstrip("/"))
+            info.size, info.mode, info.mtime = len(data), each["mode"], 0
+            tar.addfile(info, io.BytesIO(data))
+    return held.getvalue()
+
+
+def rename(client: Any, container: Seen, name: str) -> None:
+    if container.name != name:
+        client.rename(container.id, name)
+
+
+def name_taken(name: str, error: TakenError) -> ProviderError:
+    """A container that is not ours has the name."""
+    if "is already in use" not in error.message:
+        return error
+    hint = f"remove it (docker rm {name}), or rename the project"
+    return ProviderError(f"there is a container {name} already, which is not of this stack", hint=hint)

@@ -1,0 +1,135 @@
+"""One stack on one container engine: calls in threads, what is listed asked for once, and what went wrong in our words."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from defang_nb.errors import DefangError, ProviderError
+from defang_nb.providers.local.docker import labels
+from defang_nb.providers.local.docker.find import Tried, find, required, spoken
+from defang_nb.providers.local.paths import StackPaths
+from defang_nb.providers.local.process.engine import BIND_SETTING, Engine
+from defang_nb.providers.local.process.ports import PortBook
+from defang_nb.provision.ports import TransientError
+
+T = TypeVar("T")
+HOST_SETTING = "DEFANG_DOCKER_HOST"
+"""The engine that the client found: cd may run since before, with another environment."""
+_THREADS = 16
+_TIMEOUT = 60.0
+"""Seconds after which an engine that says nothing counts as gone. Stopping a container may take its grace period more."""
+
+
+class DockerEngine:
+    """Cheap to make; touches nothing before it is asked to."""
+
+    def __init__(self, paths: StackPaths, stack: str, settings: Mapping[str, str]) -> None:
+        self.paths = paths
+        self.stack = stack
+        self.settings = settings
+        self.bind = settings.get(BIND_SETTING, "") or "127.0.0.1"
+        self.book = PortBook(paths.root / "docker-ports.json")
+        self.secret_values = Engine(paths, settings).secret_values
+        self._local = threading.local()
+        self._found: Tried | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._asking: dict[str, asyncio.Task[Any]] = {}
+
+    def found(self) -> Tried:
+        """The engine that is used. Raises `ProviderError` when none answers."""
+        if self._found is None:
+            host = self.settings.get(HOST_SETTING, "")
+            self._found = required(find({"DOCKER_HOST": host} if host else None))
+        return self._found
+
+    def connect(self, timeout: float = _TIMEOUT) -> Any:
+        """A new `docker.APIClient`, which its user closes."""
+        import docker
+
+        engine = self.found()
+        return docker.APIClient(base_url=engine.host, version=spoken(engine.api), timeout=timeout)
+
+    async def ask(self, what: Callable[[Any], T]) -> T:
+        """`what(client)` in a thread. Raises `ProviderError`, and `TransientError` where the engine can't be reached."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.call(what))
+
+    def call(self, what: Callable[[Any], T]) -> T:
+        """`what(client)` with this thread's own client. Raises as `ask` does."""
+        import requests
+        from docker.errors import APIError, DockerException
+
+        try:
+            if not hasattr(self._local, "client"):
+                self._local.client = self.connect()
+            return what(self._local.client)
+        except APIError as error:
+            raise refused(error) from None
+        except (DockerException, requests.RequestException) as error:
+            self._local.__dict__.pop("client", None)
+            raise TransientError("the container engine does not answer", hint="see whether it runs", after=1.0) from error
+
+    async def containers(self) -> list[Mapping[str, Any]]:
+        """All containers of this stack, whatever their state, in one call however many ask at a time."""
+        filters = {"label": [f"{labels.STACK}={self.stack}", f"{labels.HOME}={self.home}"]}
+        return await self._once("containers", lambda client: client.containers(all=True, filters=filters))
+
+    async def images(self) -> list[Mapping[str, Any]]:
+        return await self._once("images", lambda client: client.images())
+
+    async def networks(self) -> list[Mapping[str, Any]]:
+        return await self._once("networks", lambda client: client.networks())
+
+    async def volumes(self) -> list[Mapping[str, Any]]:
+        return await self._once("volumes", lambda client: client.volumes().get("Volumes") or [])
+
+    async def _once(self, what: str, how: Callable[[Any], list[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+        """Those who ask while it is being asked get the same answer; it was begun after none of them changed anything."""
+        if what not in self._asking:
+            task = asyncio.ensure_future(self.ask(how))
+            self._asking[what] = task
+            task.add_done_callback(lambda _: self._asking.pop(what, None))
+        return await asyncio.shield(self._asking[what])
+
+    @property
+    def home(self) -> str:
+        """Tells this user's stacks from others' on the same engine."""
+        return self.paths.sockets.name
+
+    def marks(self, project: str, urn: str, service: str = "") -> dict[str, str]:
+        """The labels of everything of ours."""
+        made = {labels.PROJECT: project, labels.STACK: self.stack, labels.HOME: self.home, labels.URN: urn}
+        return made | ({labels.SERVICE: service} if service else {})
+
+    def prefix(self, project: str) -> str:
+        """What names on the engine begin with: the project's, and the stack's unless it is the usual one."""
+        return project if self.stack == "local" else f"{project}-{self.stack}"
+
+    def owns(self, found: Mapping[str, str] | None) -> bool:
+        """Whether something with these labels belongs to this stack."""
+        return bool(found) and (found or {}).get(labels.STACK) == self.stack and (found or {}).get(labels.HOME) == self.home
+
+
+def refused(error: Any) -> DefangError:
+    """A `docker.errors.APIError` in our words."""
+    said = str(error.explanation or error)
+    if error.status_code == 404:
+        return NotThereError(said)
+    if error.status_code == 409:
+        return TakenError(said)
+    if "no space left on device" in said:
+        return ProviderError("the container engine's disk is full", hint="make room: docker system df, docker system prune")
+    return ProviderError(f"the container engine refused: {said}")
+
+
+class NotThereError(ProviderError):
+    """The engine knows no such thing."""
+
+
+class TakenError(ProviderError):
+    """A conflict: the name is in use, or the thing is in a state that does not allow it."""

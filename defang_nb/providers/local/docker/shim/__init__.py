@@ -1,0 +1,1 @@
+"""Programs that run outside of the package, with the standard library only."""

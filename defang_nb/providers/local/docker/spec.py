@@ -1,0 +1,193 @@
+"""A Compose service as the body of the engine's `POST /containers/create`. Pure.
+
+What is known later is not in it: image, environment, ports and networks are put in when the container is made. Names of keys
+are those of the Docker Engine API 1.41 and of the Compose specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from defang_nb.model.project import Healthcheck, Mount, Project, Service
+from defang_nb.model.value import Json
+
+_HOST: Final[Mapping[str, str]] = {
+    "cap_add": "CapAdd", "cap_drop": "CapDrop", "cgroup": "CgroupnsMode", "cgroup_parent": "CgroupParent",
+    "cpu_count": "CpuCount", "cpu_percent": "CpuPercent", "cpu_period": "CpuPeriod", "cpu_quota": "CpuQuota",
+    "cpu_rt_period": "CpuRealtimePeriod", "cpu_rt_runtime": "CpuRealtimeRuntime", "cpu_shares": "CpuShares",
+    "cpuset": "CpusetCpus", "device_cgroup_rules": "DeviceCgroupRules", "dns": "Dns", "dns_opt": "DnsOptions",
+    "dns_search": "DnsSearch", "group_add": "GroupAdd", "init": "Init", "ipc": "IpcMode", "isolation": "Isolation",
+    "mem_swappiness": "MemorySwappiness", "oom_kill_disable": "OomKillDisable", "oom_score_adj": "OomScoreAdj", "pid": "PidMode",
+    "pids_limit": "PidsLimit", "privileged": "Privileged", "read_only": "ReadonlyRootfs", "runtime": "Runtime",
+    "security_opt": "SecurityOpt", "storage_opt": "StorageOpt", "sysctls": "Sysctls", "userns_mode": "UsernsMode",
+    "uts": "UTSMode",
+}  # fmt: skip
+"""Keys that mean the same and are written the same way."""
+
+_SIZES: Final = {"memswap_limit": "MemorySwap", "shm_size": "ShmSize"}
+_BLKIO: Final = {
+    "device_read_bps": "BlkioDeviceReadBps", "device_read_iops": "BlkioDeviceReadIOps",
+    "device_write_bps": "BlkioDeviceWriteBps", "device_write_iops": "BlkioDeviceWriteIOps",
+}  # fmt: skip
+_RESTART: Final = {"none": "no", "on-failure": "on-failure", "any": "always"}
+"""`deploy.restart_policy.condition` as a restart policy."""
+
+
+def container(project: Project, service: Service, *, default_restart: str) -> dict[str, Json]:
+    """The body, as far as the Compose file says it. `default_restart` is the policy of who names none."""
+    rest = service.rest
+    body: dict[str, Json] = {
+        "Hostname": rest.get("hostname", ""),
+        "User": service.user,
+        "Tty": bool(rest.get("tty")),
+        "OpenStdin": bool(rest.get("stdin_open")),
+        "WorkingDir": service.working_dir,
+        "Labels": {**dict(rest.get("annotations") or {}), **service.labels},
+        "ExposedPorts": {f"{port.target}/{port.protocol}": {} for port in service.ports}
+        | {f"{port}/tcp": {} for port in service.expose},
+        "StopTimeout": max(1, round(service.stop_grace_period)),
+        "HostConfig": _host(project, service, default_restart),
+    }
+    if service.command is not None:
+        body["Cmd"] = list(service.command)
+    if service.entrypoint is not None:
+        body["Entrypoint"] = list(service.entrypoint)
+        body.setdefault("Cmd", [])  # an entrypoint of one's own takes the image's command away, as Docker's CLI does
+    if service.stop_signal:
+        body["StopSignal"] = service.stop_signal
+    if rest.get("mac_address"):
+        body["MacAddress"] = rest["mac_address"]
+    if service.healthcheck is not None:
+        body["Healthcheck"] = healthcheck(service.healthcheck)
+    return {key: value for key, value in body.items() if value not in ("", {}, False)}
+
+
+def healthcheck(check: Healthcheck) -> dict[str, Json]:
+    """As the engine has it: nanoseconds."""
+    if check.disable:
+        return {"Test": ["NONE"]}
+    times = {"Interval": check.interval, "Timeout": check.timeout, "StartPeriod": check.start_period}
+    made: dict[str, Json] = {key: round(seconds * 1e9) for key, seconds in times.items() if seconds}
+    return made | {"Retries": check.retries} | ({"Test": list(check.test)} if check.test else {})
+
+
+def _host(project: Project, service: Service, default_restart: str) -> dict[str, Json]:
+    rest, limits = service.rest, (service.rest.get("deploy") or {}).get("resources") or {}
+    host: dict[str, Json] = {ours: rest[key] for key, ours in _HOST.items() if rest.get(key) is not None}
+    host |= {ours: int(rest[key]) for key, ours in _SIZES.items() if rest.get(key)}
+    host["RestartPolicy"] = _restart(service, default_restart)
+    resources = service.resources
+    if resources.cpus_limit:
+        host["NanoCpus"] = round(resources.cpus_limit * 1e9)
+    if resources.memory_limit:
+        host["Memory"] = resources.memory_limit
+    if resources.memory:
+        host["MemoryReservation"] = resources.memory
+    if pids := (limits.get("limits") or {}).get("pids"):
+        host["PidsLimit"] = int(pids)
+    if rest.get("extra_hosts"):
+        host["ExtraHosts"] = [":".join(each.split("=", 1)) for each in rest["extra_hosts"]]
+    if rest.get("ulimits"):
+        host["Ulimits"] = [_ulimit(name, value) for name, value in sorted(rest["ulimits"].items())]
+    if rest.get("tmpfs"):
+        host["Tmpfs"] = {place: options for place, _, options in (each.partition(":") for each in rest["tmpfs"])}
+    if rest.get("devices"):
+        host["Devices"] = [_device(each) for each in rest["devices"]]
+    if requests := list(_device_requests(service)):
+        host["DeviceRequests"] = requests
+    if logging := rest.get("logging"):
+        host["LogConfig"] = {"Type": logging.get("driver", "json-file"), "Config": dict(logging.get("options") or {})}
+    host |= _blkio(rest.get("blkio_config") or {})
+    if mounts := [mount(project, each) for each in service.volumes]:
+        host["Mounts"] = mounts
+    return host
+
+
+def _restart(service: Service, default: str) -> dict[str, Json]:
+    said = (service.rest.get("deploy") or {}).get("restart_policy") or {}
+    if service.restart or not said:
+        policy, _, count = (service.restart or default).partition(":")
+        return {"Name": policy, "MaximumRetryCount": int(count or 0)}
+    name = _RESTART.get(said.get("condition", "any"), "always")
+    return {"Name": name, "MaximumRetryCount": int(said.get("max_attempts") or 0) if name == "on-failure" else 0}
+
+
+def _ulimit(name: str, value: Any) -> dict[str, Json]:
+    soft, hard = (value["soft"], value["hard"]) if isinstance(value, Mapping) else (value, value)
+    return {"Name": name, "Soft": int(soft), "Hard": int(hard)}
+
+
+def _device(each: Mapping[str, str]) -> dict[str, Json]:
+    return {
+        "PathOnHost": each["source"],
+        "PathInContainer": each.get("target") or each["source"],
+        "CgroupPermissions": each.get("permissions") or "rwm",
+    }
+
+
+def _device_requests(service: Service) -> Iterator[dict[str, Json]]:
+    reserved = ((service.rest.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    for each in [*(service.rest.get("gpus") or ()), *(reserved.get("devices") or ())]:
+        ids = list(each.get("device_ids") or ())
+        yield {
+            "Driver": each.get("driver", ""),
+            "Count": 0 if ids else int(each.get("count", -1)),
+            "DeviceIDs": ids,
+            "Capabilities": [list(each.get("capabilities") or ["gpu"])],
+            "Options": dict(each.get("options") or {}),
+        }
+
+
+def _blkio(said: Mapping[str, Any]) -> dict[str, Json]:
+    host: dict[str, Json] = {"BlkioWeight": int(said["weight"])} if said.get("weight") else {}
+    if said.get("weight_device"):
+        host["BlkioWeightDevice"] = [{"Path": each["path"], "Weight": int(each["weight"])} for each in said["weight_device"]]
+    for key, ours in _BLKIO.items():
+        if said.get(key):
+            host[ours] = [{"Path": each["path"], "Rate": int(each["rate"])} for each in said[key]]
+    return host
+
+
+def mount(project: Project, each: Mount) -> dict[str, Json]:
+    """A volume by the name that it has on the engine."""
+    options = each.options
+    made: dict[str, Json] = {"Type": each.kind, "Target": each.target, "ReadOnly": each.read_only}
+    match each.kind:
+        case "volume":
+            made["Source"] = project.volumes[each.source].name if each.source in project.volumes else each.source
+            own = {"NoCopy": options.get("nocopy"), "Labels": options.get("labels"), "Subpath": options.get("subpath")}
+            if said := {key: value for key, value in own.items() if value}:
+                made["VolumeOptions"] = said
+        case "tmpfs":
+            own = {"SizeBytes": int(options.get("size") or 0), "Mode": int(str(options.get("mode") or 0), 8)}
+            if said := {key: value for key, value in own.items() if value}:
+                made["TmpfsOptions"] = said
+        case _:
+            made["Source"] = each.source
+            if options.get("create_host_path"):
+                made["make"] = True  # no key of the engine's: who makes the container makes the folder
+            if options.get("propagation"):
+                made["BindOptions"] = {"Propagation": options["propagation"]}
+    return made
+
+
+def endpoint(service: Service, network: str, aliases: Sequence[str]) -> dict[str, Json]:
+    """How the service is attached to one of its networks (by its key): others find it by its name, and by `aliases`."""
+    said = (service.rest.get("networks") or {}).get(network) or {}
+    made: dict[str, Json] = {"Aliases": [service.name, *aliases, *(said.get("aliases") or ())]}
+    addresses = {
+        "IPv4Address": said.get("ipv4_address"),
+        "IPv6Address": said.get("ipv6_address"),
+        "LinkLocalIPs": said.get("link_local_ips"),
+    }
+    if given := {key: value for key, value in addresses.items() if value}:
+        made["IPAMConfig"] = given
+    if said.get("driver_opts"):
+        made["DriverOpts"] = said["driver_opts"]
+    if said.get("mac_address"):
+        made["MacAddress"] = said["mac_address"]
+    links = [each if ":" in each else f"{each}:{each}" for each in service.rest.get("external_links") or ()]
+    return made | ({"Links": links} if links else {})
+
+

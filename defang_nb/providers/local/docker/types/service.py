@@ -1,0 +1,269 @@
+"""`local:docker/Service` and `…/Job`: a Compose service as containers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from defang_nb.errors import ProviderError
+from defang_nb.model.resource import Recorded, hash_inputs
+from defang_nb.model.value import Json
+from defang_nb.providers.local.docker import container as containers
+from defang_nb.providers.local.docker.container import LOOPBACK, Seen, Wish
+from defang_nb.providers.local.docker.engine import TakenError
+from defang_nb.providers.local.docker.fronts import Fronts
+from defang_nb.providers.local.docker.types.base import DockerType
+from defang_nb.providers.local.docker.waiting import Waiter
+from defang_nb.providers.local.process import ports
+from defang_nb.providers.local.process.engine import parse_urn
+from defang_nb.provision.ports import Made, Operation
+
+_TRIES = 5
+"""So often another port is chosen, when somebody takes the one that was free a moment ago."""
+_PORT_TAKEN = ("address already in use", "port is already allocated")
+
+
+class ServiceType(DockerType):
+    """Inputs: see `compile`. Outputs: `endpoints`.
+
+    A service that is published and keeps no data gets its new containers beside the old ones, which go when the new ones are
+    well. All others are stopped first (`alone`): two of a database must not write to one volume.
+    """
+
+    name = "local:docker/Service"
+
+    async def create(self, operation: Operation) -> Made:
+        """Make what is missing of the wanted containers, and start them; called again it makes nothing twice."""
+        resource = operation.resource
+        inputs, urn = resource.inputs, resource.urn
+        project, service = parse_urn(urn)
+        values = await asyncio.to_thread(self.engine.secret_values, project, [inputs["environment"], inputs["files"]])
+        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, urn))
+        wanted = fingerprint(inputs)
+        good = {each.replica: each for each in there if each.hash == wanted and each.state != "dead"}
+        others = [each for each in there if each not in good.values()]
+        numbers = range(1, inputs["replicas"] + 1)
+        inherited: Mapping[str, str] = {}
+        if others and (inputs["alone"] or any(each.anonymous for each in others)):
+            inherited = await self._retire(others, inputs)
+        elif others:
+            await asyncio.gather(*(self._step_aside(each) for each in others))
+
+        def wish(number: int) -> Wish:
+            return Wish(
+                urn=urn,
+                replica=number,
+                name=_name(inputs, service, number),
+                hash=wanted,
+                inputs=inputs,
+                backends={},
+                values=values,
+                bind=self.engine.bind,
+                inherited=inherited,
+            )
+
+        await asyncio.gather(*(self._have(wish(number), good.get(number)) for number in numbers))
+        return Made(id=f"{project}.{service}", outputs={"endpoints": []})
+
+    async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
+        inputs, urn = operation.resource.inputs, operation.resource.urn
+        mine = await self._mine(urn, fingerprint(inputs))
+        backends = [port for each in mine for port in _backends(each, inputs).values()]
+        await self._waiter(operation, mine).well(backends)
+        await self._publish(urn, inputs, mine)
+        await self._remove_others(urn, fingerprint(inputs), inputs)
+        mine = await self._mine(urn, fingerprint(inputs))
+        return {"endpoints": _endpoints(inputs, mine)}
+
+    async def find(self, urn: str) -> Made | None:
+        project, service = parse_urn(urn)
+        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, urn))
+        return Made(id=f"{project}.{service}", outputs={"endpoints": []}) if there else None
+
+    async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
+        """None where a container is gone, stopped or of other inputs; the forwarder is started again where it has to be."""
+        await asyncio.to_thread(self.fronts.ensure)
+        running: dict[str, set[int]] = {}
+        for each in map(containers.seen, await self.engine.containers()):
+            if each.running:
+                running.setdefault(f"{each.urn} {each.hash}", set()).add(each.replica)
+        return {each.urn: each.outputs if self._whole(each, running) else None for each in recorded}
+
+    def _whole(self, recorded: Recorded, running: Mapping[str, set[int]]) -> bool:
+        wanted = set(range(1, recorded.inputs["replicas"] + 1))
+        published = not recorded.inputs["fronts"] or not recorded.ready or self.fronts.has(_front(recorded.urn))
+        return wanted <= running.get(f"{recorded.urn} {fingerprint(recorded.inputs)}", set()) and published
+
+    async def delete(self, recorded: Recorded) -> None:
+        self.fronts.remove(_front(recorded.urn))
+        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, recorded.urn))
+        await asyncio.gather(*(self._remove(each, recorded.inputs) for each in there))
+
+    @property
+    def fronts(self) -> Fronts:
+        return Fronts(self.engine.paths.root / "fronts")
+
+    async def _have(self, wish: Wish, there: Seen | None) -> None:
+        """One container, started."""
+        for left in reversed(range(_TRIES)):
+            backends = await asyncio.to_thread(self._choose_ports, wish) if there is None else {}
+            chosen = msgspec.structs.replace(wish, backends=backends)
+            try:
+                await self.engine.ask(lambda client: self._start(client, chosen, there))
+            except TakenError as error:
+                raise containers.name_taken(wish.name, error) from None
+            except ProviderError as error:
+                if not left or not backends or not any(each in error.message for each in _PORT_TAKEN):
+                    raise
+            else:
+                return
+
+    def _start(self, client: Any, wish: Wish, there: Seen | None) -> None:
+        made = there.id if there else containers.make(client, self.engine, wish)
+        try:
+            if there and there.state == "paused":
+                client.unpause(made)
+            elif not (there and there.running):
+                client.start(made)
+                _hooks(client, made, wish.inputs["hooks"].get("post_start"))
+        except Exception:
+            if there is None:
+                client.remove_container(made, force=True, v=True)
+            raise
+
+    def _choose_ports(self, wish: Wish) -> dict[int, int]:
+        """Ports of the loopback for the forwarder, kept in the book, so that a container that is started again keeps them."""
+        with self.engine.book.changing() as entries:
+            held = {port for given in entries.values() for port in given.values()}
+            given: dict[int, int] = {}
+            for target in map(int, wish.inputs["fronts"]):
+                given[target] = ports.free(held | set(given.values()))
+            if given:
+                entries[_booked(wish.urn, wish.replica, wish.hash)] = {str(target): port for target, port in given.items()}
+        return given
+
+    async def _publish(self, urn: str, inputs: Mapping[str, Json], mine: Sequence[Seen]) -> None:
+        table = {
+            (str(inputs["hosts"].get(target) or self.engine.bind), int(front)): [
+                (LOOPBACK, backends[int(target)]) for each in mine if int(target) in (backends := _backends(each, inputs))
+            ]
+            for target, front in inputs["fronts"].items()
+        }
+        if table:
+            await self.fronts.put(_front(urn), table)
+
+    async def _retire(self, others: Sequence[Seen], inputs: Mapping[str, Json]) -> Mapping[str, str]:
+        """Remove the old ones first; where each of the first one's unnamed volumes was, which the new one gets."""
+
+        def volumes(client: Any) -> dict[str, str]:
+            mounts = client.inspect_container(others[0].id).get("Mounts") or []
+            return {each["Destination"]: each["Name"] for each in mounts if len(each.get("Name") or "") == 64}
+
+        inherited = await self.engine.ask(volumes) if others[0].anonymous else {}
+        await asyncio.gather(*(self._remove(each, inputs, volumes=not inherited) for each in others))
+        return inherited
+
+    async def _step_aside(self, old: Seen) -> None:
+        """The next one gets its name."""
+        if not old.name.endswith(old.id[:6]):
+            await self.engine.ask(lambda client: client.rename(old.id, f"{old.name}-{old.id[:6]}"))
+
+    async def _remove_others(self, urn: str, wanted: str, inputs: Mapping[str, Json]) -> None:
+        _, service = parse_urn(urn)
+        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, urn))
+        surplus = [each for each in there if each.hash != wanted or each.replica > inputs["replicas"]]
+        await asyncio.gather(*(self._remove(each, inputs) for each in surplus))
+        for each in there:
+            if each not in surplus and each.name != (name := _name(inputs, service, each.replica)):
+                await self.engine.ask(lambda client, each=each, name=name: containers.rename(client, each, name))
+
+    async def _remove(self, old: Seen, inputs: Mapping[str, Json], *, volumes: bool = True) -> None:
+        grace = float(inputs["body"].get("StopTimeout", 10))
+
+        def remove(client: Any) -> None:
+            if old.running:
+                _hooks(client, old.id, inputs["hooks"].get("pre_stop"))
+            containers.remove(client, old, grace=grace, volumes=volumes)
+
+        await self.engine.ask(remove)
+        with self.engine.book.changing() as entries:
+            entries.pop(_booked(old.urn, old.replica, old.hash), None)
+
+    async def _mine(self, urn: str, wanted: str) -> list[Seen]:
+        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, urn))
+        return [each for each in there if each.hash == wanted]
+
+    def _waiter(self, operation: Operation, mine: Sequence[Seen]) -> Waiter:
+        service = operation.resource.service
+        grace = float(operation.resource.inputs["body"].get("StopTimeout", 10))
+        return Waiter(self.engine, operation.emit, service, [each.id for each in mine], grace)
+
+
+class JobType(ServiceType):
+    """A one-off: ready when it has ended with exit code 0."""
+
+    name = "local:docker/Job"
+
+    async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
+        mine = await self._mine(operation.resource.urn, fingerprint(operation.resource.inputs))
+        seconds = await self._waiter(operation, mine).done()
+        return {"endpoints": [], "detail": f"exited 0 in {seconds:.0f} s"}
+
+    async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
+        """One that has done its work needs no container any more."""
+        running = await super().read_many(recorded)
+        return {each.urn: each.outputs if each.ready else running[each.urn] for each in recorded}
+
+
+def fingerprint(inputs: Mapping[str, Json]) -> str:
+    """What a container is known by to be of these inputs; how many there are is not about any one of them."""
+    return hash_inputs({key: value for key, value in inputs.items() if key != "replicas"})
+
+
+def _name(inputs: Mapping[str, Json], service: str, number: int) -> str:
+    if inputs["name"]:
+        return str(inputs["name"]) if number == 1 else f"{inputs['name']}-{number}"
+    return f"{inputs['prefix']}-{service}-{number}"
+
+
+def _front(urn: str) -> str:
+    return ".".join(parse_urn(urn))
+
+
+def _booked(urn: str, replica: int, hash_: str) -> str:
+    return f"{urn}#{replica}.{hash_[:12]}"
+
+
+def _backends(each: Seen, inputs: Mapping[str, Json]) -> dict[int, int]:
+    """Target → port of the loopback, of the ports that the forwarder answers for."""
+    return {target: port for target, protocol, port in each.ports if protocol == "tcp" and str(target) in inputs["fronts"]}
+
+
+def _endpoints(inputs: Mapping[str, Json], mine: Sequence[Seen]) -> list[Json]:
+    direct = {target: port for each in mine for target, protocol, port in each.ports if protocol == "tcp"}
+    given = direct | {int(target): int(front) for target, front in inputs["fronts"].items()}
+    return [
+        {"url": f"{each['scheme']}://{LOOPBACK}:{given[each['target']]}", "port": each["target"], "public": each["public"]}
+        for each in inputs["endpoints"]
+        if each["target"] in given
+    ]
+
+
+def _hooks(client: Any, container: str, hooks: Sequence[Mapping[str, Any]] | None) -> None:
+    """Compose's `post_start` and `pre_stop`: commands that run inside. Raises `ProviderError` when one fails."""
+    for hook in hooks or ():
+        environment = hook.get("environment") or {}
+        run = client.exec_create(
+            container,
+            list(hook["command"]),
+            user=hook.get("user", ""),
+            privileged=bool(hook.get("privileged")),
+            workdir=hook.get("working_dir") or None,
+            environment=environment,
+        )["Id"]
+        client.exec_start(run)
+        if code := client.exec_inspect(run)["ExitCode"]:
+            raise ProviderError(f"the hook {' '.join(hook['command'])!r} ended with code {code}")

@@ -1,0 +1,163 @@
+"""Waits until containers are ready, tells what happens meanwhile, and ends early, with the last log lines, when they crash."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from defang_nb.errors import DeploymentFailedError, ProviderError
+from defang_nb.model.events import LogLine, ServiceChanged, ServiceState
+from defang_nb.providers.local.docker.container import LOOPBACK, Seen, seen
+from defang_nb.providers.local.docker.engine import DockerEngine
+from defang_nb.provision.ports import Emit
+
+FIRST_LOOK, LAST_LOOK = 0.05, 0.5
+"""Seconds between looks: more and more. All who wait look together."""
+LOG_TAIL = 15
+CRASHES = 3
+_PORT_BUDGET = 120.0
+"""Seconds that a service without a health check may take to listen."""
+_SHORTEST_BUDGET = 30.0
+_SETTLED = 0.5
+"""Seconds that a container with nothing to ask it has to stay up."""
+
+
+class Waiter:
+    """Watches one service's containers."""
+
+    def __init__(self, engine: DockerEngine, emit: Emit, service: str, containers: Sequence[str], grace: float) -> None:
+        self.engine = engine
+        self.emit = emit
+        self.service = service
+        self.containers = list(containers)
+        self.grace = grace
+        self._told = ""
+        self._began = time.monotonic()
+
+    async def well(self, ports: Sequence[int]) -> None:
+        """Until every container runs, and is healthy, or listens on `ports` (of the loopback) where nothing says what healthy is.
+
+        Raises `DeploymentFailedError`.
+        """
+        details = [await self.engine.ask(lambda client, id_=each: client.inspect_container(id_)) for each in self.containers]
+        check = details[0]["Config"].get("Healthcheck") or {} if details else {}
+        test = list(check.get("Test") or [])
+        checked = bool(test) and test[0] != "NONE"
+        budget = _budget(check) if checked else _PORT_BUDGET
+        pause = FIRST_LOOK
+        while True:
+            trouble = await self._trouble(test if checked else [], ports)
+            if not trouble:
+                return
+            self.tell(f"waiting: {trouble}")
+            if time.monotonic() - self._began > budget:
+                raise await self.failure(f"{self.service} did not become healthy in {budget:g} s: {trouble}")
+            await asyncio.sleep(pause)
+            pause = min(LAST_LOOK, pause * 1.5)
+
+    async def done(self) -> float:
+        """Until the one-off has ended with exit code 0; the seconds it took. Raises `DeploymentFailedError`."""
+        pause = FIRST_LOOK
+        while True:
+            states = await self._states()
+            if not states:
+                raise DeploymentFailedError(f"{self.service} was removed before it ended")
+            if states[0].state in ("exited", "dead"):
+                code = await self._exit_code(states[0].id)
+                if code:
+                    raise await self.failure(f"{self.service} exited with code {code}")
+                return time.monotonic() - self._began
+            self.tell(f"running for {int(time.monotonic() - self._began)} s")
+            await asyncio.sleep(pause)
+            pause = min(LAST_LOOK, pause * 1.5)
+
+    def tell(self, detail: str) -> None:
+        if detail != self._told:
+            self._told = detail
+            self.emit(ServiceChanged(service=self.service, state=ServiceState.DEPLOYMENT_PENDING, detail=detail))
+
+    async def _trouble(self, test: Sequence[str], ports: Sequence[int]) -> str:
+        states = await self._states()
+        if len(states) < len(self.containers):
+            raise await self.failure(f"{self.service}: a container was removed by somebody else")
+        for each in states:
+            await self._crashed(each)
+        if any(each.state != "running" for each in states):
+            return "starting"
+        if test:
+            return await self._unhealthy(states, test)
+        if ports:
+            silent = [port for port in ports if not await asyncio.to_thread(listens, port)]
+            return "nothing answers on its port yet" if silent else ""
+        return "" if time.monotonic() - self._began >= _SETTLED else "starting"
+
+    async def _unhealthy(self, states: Sequence[Seen], test: Sequence[str]) -> str:
+        """The engine asks at the check's interval only, which may be half a minute: until then we ask as well."""
+        for each in states:
+            if each.health == "healthy":
+                continue
+            with contextlib.suppress(ProviderError, TimeoutError):  # as good as a check that failed
+                async with asyncio.timeout(_SHORTEST_BUDGET):
+                    if await self.engine.ask(lambda client, id_=each.id: _run(client, id_, test)) == 0:
+                        continue
+            return "its health check fails"
+        return ""
+
+    async def _crashed(self, container: Seen) -> None:
+        """It ended, and nobody starts it again; or it was started again and again."""
+        if container.state in ("exited", "dead"):
+            code = await self._exit_code(container.id)
+            raise await self.failure(f"{self.service} exited with code {code}", container.id)
+        if container.state == "restarting":
+            details = await self.engine.ask(lambda client: client.inspect_container(container.id))
+            if details["RestartCount"] >= CRASHES:
+                code = details["State"]["ExitCode"]
+                message = f"{self.service} exited with code {code} {details['RestartCount']} times"
+                raise await self.failure(message, container.id)
+
+    async def _exit_code(self, container: str) -> int:
+        details = await self.engine.ask(lambda client: client.inspect_container(container))
+        return int(details["State"]["ExitCode"])
+
+    async def _states(self) -> list[Seen]:
+        wanted = set(self.containers)
+        return [seen(each) for each in await self.engine.containers() if each["Id"] in wanted]
+
+    async def failure(self, message: str, container: str = "") -> DeploymentFailedError:
+        """An error, after the last lines of the log were told."""
+        with contextlib.suppress(ProviderError):
+            place = container or self.containers[0]
+            data: bytes = await self.engine.ask(lambda client: client.logs(place, tail=LOG_TAIL))
+            for line in data.decode("utf-8", "replace").splitlines():
+                self.emit(LogLine(service=self.service, line=line))
+        return DeploymentFailedError(message, hint=f"`logs {self.service}` shows what it wrote")
+
+
+def listens(port: int) -> bool:
+    """Whether something is behind a published port: the engine itself takes the connection, and drops it when nothing is."""
+    try:
+        with socket.create_connection((LOOPBACK, port), 1.0) as connection:
+            connection.settimeout(0.1)
+            return connection.recv(1, socket.MSG_PEEK) != b""
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+def _budget(check: Mapping[str, Any]) -> float:
+    """Seconds until a service that never gets well is unhealthy, as Docker counts: the start period, then all its retries."""
+    seconds = {key: (check.get(key) or 0) / 1e9 for key in ("StartPeriod", "Interval")}
+    return max(_SHORTEST_BUDGET, seconds["StartPeriod"] + (check.get("Retries") or 3) * (seconds["Interval"] or 30.0))
+
+
+def _run(client: Any, container: str, test: Sequence[str]) -> int:
+    """Run a health check's own command inside; its exit code. Its words are not told: they may quote secrets."""
+    command = ["/bin/sh", "-c", test[1]] if test[0] == "CMD-SHELL" else list(test[1:])
+    run = client.exec_create(container, command)["Id"]
+    client.exec_start(run)
+    return int(client.exec_inspect(run)["ExitCode"] or 0)
