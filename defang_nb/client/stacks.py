@@ -9,7 +9,10 @@ from defang_nb.errors import NotFoundError, UsageError
 from defang_nb.model.stack import LOCAL, STACK_NAME, Stack
 
 FOLDER = ".defang"
-FROM_ENVIRONMENT = ("DEFANG_BIND", "DEFANG_ENGINE", "DEFANG_EXCLUDE_NEWER")
+FROM_ENVIRONMENT = (
+    "CONTAINER_HOST", "DEFANG_BIND", "DEFANG_BUILDER", "DEFANG_ENGINE", "DEFANG_EXCLUDE_NEWER", "DOCKER_CONFIG",
+    "DOCKER_CONTEXT", "DOCKER_HOST",
+)  # fmt: skip
 """Settings that this process's environment may give where the stack does not: a cd that runs already has another environment.
 By name, since others that begin like these hold secrets."""
 

@@ -181,6 +181,13 @@ class FileObject(msgspec.Struct, frozen=True, kw_only=True):
     environment: str = ""
     external: bool = False
 
+    @property
+    def text(self) -> Text:
+        """What is in it, unless it is a file. One that is `external` is the configuration value of its name."""
+        if self.file:
+            return ()
+        return (ConfigRef(self.environment or self.name),) if self.environment or self.external else self.content
+
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """When a job runs: a cron expression of five fields or `@daily` and its like. Empty `timezone`: the platform's."""
@@ -231,6 +238,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         needed: dict[str, list[str]] = {}
         for service in self.services.values():
             texts = [*service.environment.values(), *(service.build.args.values() if service.build else ())]
+            texts += [self.configs[each.source].text for each in service.configs if each.source in self.configs]
+            texts += [self.secrets[each.source].text for each in service.secrets if each.source in self.secrets]
             keys = {part.key for text in texts for part in text if isinstance(part, ConfigRef)}
             for key in sorted(keys):
                 needed.setdefault(key, []).append(service.name)

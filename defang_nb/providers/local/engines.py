@@ -17,7 +17,7 @@ from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
-from defang_nb.providers.local.docker.find import Found, find
+from defang_nb.providers.local.docker.find import Found, environment, find
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.provision.ports import ResourceType
 
@@ -35,7 +35,9 @@ class LocalEngine(Protocol):
 
     def compile(self, project: Project, images: Sequence[ImageSource], digests: Mapping[str, str]) -> Sequence[Resource]: ...
 
-    def preflight(self, project: Project, desired: Sequence[Resource], recorded: Mapping[str, Recorded]) -> list[Diagnostic]: ...
+    def preflight(
+        self, project: Project, desired: Sequence[Resource], recorded: Mapping[str, Recorded]
+    ) -> list[Diagnostic]: ...
 
     async def cleanup(self, project: str) -> None: ...
 
@@ -57,7 +59,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def choose(settings: Mapping[str, str], paths: StackPaths) -> Choice:
-    """Raises `UsageError` for an engine that does not exist. One that was asked for and does not answer is told when it is used."""
+    """Raises `UsageError` for an engine that does not exist. Whether one that was asked for answers, its use will tell."""
     wanted = settings.get(ENGINE_SETTING, "")
     if wanted:
         if wanted not in ENGINES:
@@ -65,7 +67,7 @@ def choose(settings: Mapping[str, str], paths: StackPaths) -> Choice:
         return Choice(name=wanted, why="asked for")
     if (last := _remembered(paths)) in ENGINES:
         return Choice(name=last, why="this stack was deployed with it")
-    found = find()
+    found = find(environment(settings))
     if found.engine is not None:
         return Choice(name=DOCKER, why=f"{found.engine.called} answers", found=found)
     return Choice(name=PROCESS, why=f"no container engine answers: {found.why_not}", found=found)

@@ -1,15 +1,13 @@
-"""The local provider: a project on this machine, with nothing installed but Python (its `process` engine).
+"""The local provider: a project on this machine, in containers where an engine answers, else as plain processes.
 
 What only cd needs, or a command that asks how things are, is loaded there: a client's `up` shall begin at once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
@@ -19,13 +17,11 @@ from defang_nb.model.stack import Stack
 from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
 from defang_nb.providers.base import CdAddress
 from defang_nb.providers.local.config import FileConfigStore
+from defang_nb.providers.local.engines import DOCKER, PROCESS, Choice, LocalEngine, choose, remember
 from defang_nb.providers.local.paths import StackPaths, private
 from defang_nb.providers.local.process import check as checks
 from defang_nb.providers.local.store import FileStore
 from defang_nb.provision.ports import ObjectStore, ResourceType
-
-if TYPE_CHECKING:
-    from defang_nb.providers.local.process.engine import Engine
 
 _SETTINGS = "DEFANG_"
 
@@ -49,7 +45,7 @@ class LocalProvider:
         return self._config
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
-        return checks.check(project)
+        return self._backend.check(project)
 
     async def store(self) -> ObjectStore:
         self._paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -72,58 +68,47 @@ class LocalProvider:
         await Launcher(self._stack, self._paths).stop()
 
     @cached_property
-    def _engine(self) -> Engine:
-        from defang_nb.providers.local.process.engine import Engine
+    def choice(self) -> Choice:
+        """Which engine serves this stack, and why. Raises `UsageError` for one that does not exist."""
+        return choose(self._settings, self._paths)
 
-        return Engine(self._paths, self._settings)
+    @cached_property
+    def _backends(self) -> Mapping[str, LocalEngine]:
+        from defang_nb.providers.local.docker.backend import DockerBackend
+        from defang_nb.providers.local.process.backend import ProcessBackend
+
+        return {
+            DOCKER: DockerBackend(self._paths, self._stack.name, self._settings, self._store),
+            PROCESS: ProcessBackend(self._paths, self._settings, self._store),
+        }
+
+    @property
+    def _backend(self) -> LocalEngine:
+        return self._backends[self.choice.name]
 
     def resource_types(self) -> Mapping[str, ResourceType]:
-        from defang_nb.providers.local.process.types.address import AddressType
-        from defang_nb.providers.local.process.types.data import DataType
-        from defang_nb.providers.local.process.types.image import ImageType
-        from defang_nb.providers.local.process.types.postgres import PostgresType
-        from defang_nb.providers.local.process.types.redis import RedisType
-        from defang_nb.providers.local.process.types.service import JobType, ServiceType, SiteType
-
-        engine = self._engine
-        types: list[ResourceType] = [
-            AddressType(engine), ImageType(engine, self._store), PostgresType(engine), RedisType(engine),
-            ServiceType(engine), JobType(engine), SiteType(engine), DataType(engine),
-        ]  # fmt: skip
-        return {each.name: each for each in types}
+        """Those of every engine: what was deployed with another one is taken down when the engine changes."""
+        return {each.name: each for backend in self._backends.values() for each in backend.resource_types()}
 
     def compile(self, project: Project, images: Sequence[ImageSource], config_digests: Mapping[str, str]) -> Sequence[Resource]:
-        from defang_nb.providers.local.process.compile import compile_project
-        from defang_nb.providers.local.process.engine import EXCLUDE_NEWER_SETTING
-
-        exclude_newer = self._settings.get(EXCLUDE_NEWER_SETTING, "")
-        return compile_project(project, images, config_digests, exclude_newer=exclude_newer)
+        return self._backend.compile(project, images, config_digests)
 
     async def preflight(
         self, project: Project, desired: Sequence[Resource], recorded: Mapping[str, Recorded]
     ) -> Sequence[Diagnostic]:
         """Published ports that somebody else holds, and the disk's space."""
-        from defang_nb.providers.local.process.preflight import taken_ports
-
-        found = taken_ports(self._engine, project, desired)
+        found = self._backend.preflight(project, desired, recorded)
         full = checks.disk_space(self._paths.root) if desired else None
         return [*found, full] if full else found
 
     async def cleanup(self, project: str) -> None:
-        from defang_nb.providers.local.process.images.venvs import prune
-
-        await self._engine.supervisor.end_if_idle()
-        await asyncio.to_thread(prune, self._paths.root / "venvs", self._paths.images)
-        for folder in (self._paths.services / project, self._paths.logs / project):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        for backend in self._backends.values():
+            await backend.cleanup(project)
+        used = [name for name, backend in self._backends.items() if backend.in_use()]
+        remember(self._paths, self.choice.name if self.choice.name in used else "".join(used[:1]))
 
     async def status(self, project: str) -> Sequence[ServiceStatus]:
-        from defang_nb.providers.local.process.status import status
-
-        return await status(self._engine, project)
+        return await self._backend.status(project)
 
     def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
-        from defang_nb.providers.local.process.logs import read
-
-        return read(self._paths.logs / project, query)
+        return self._backend.logs(project, query)

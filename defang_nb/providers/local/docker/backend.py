@@ -17,7 +17,6 @@ from defang_nb.providers.local.paths import StackPaths
 from defang_nb.provision.ports import ObjectStore, ResourceType
 
 if TYPE_CHECKING:
-    from defang_nb.providers.local.docker.builders.port import Builder
     from defang_nb.providers.local.docker.engine import DockerEngine
 
 
@@ -40,6 +39,7 @@ class DockerBackend:
         return checks.check(project)
 
     def resource_types(self) -> Sequence[ResourceType]:
+        from defang_nb.providers.local.docker.builders.choose import builders
         from defang_nb.providers.local.docker.types.address import AddressType
         from defang_nb.providers.local.docker.types.image import ImageType
         from defang_nb.providers.local.docker.types.network import NetworkType
@@ -48,15 +48,11 @@ class DockerBackend:
         from defang_nb.providers.local.docker.types.volume import VolumeType
 
         engine = self._engine
+        made = builders(engine.connect, self._settings, lambda: engine.call(lambda client: client.version()))
         return [
             NetworkType(engine), VolumeType(engine), AddressType(engine), PulledImageType(engine), ServiceType(engine),
-            JobType(engine), ImageType(engine.connect, self._store, self._builder, engine.secret_values, self._stack),
+            JobType(engine), ImageType(engine.connect, self._store, made, engine.secret_values, self._stack),
         ]  # fmt: skip
-
-    def _builder(self, labels: Mapping[str, str]) -> Builder:
-        from defang_nb.providers.local.docker.builders.choose import engine_builder
-
-        return engine_builder(self._engine.connect, self._engine.call(lambda client: client.version()), labels)
 
     def compile(self, project: Project, images: Sequence[ImageSource], digests: Mapping[str, str]) -> Sequence[Resource]:
         from defang_nb.providers.local.docker.compile import compile_project
@@ -76,10 +72,9 @@ class DockerBackend:
         """Nothing is left of what was deleted."""
 
     def in_use(self) -> bool:
-        from defang_nb.providers.local.process.ports import PortBook
+        from defang_nb.providers.local.docker.engine import services
 
-        folder = self._paths.root
-        return bool(PortBook(folder / "docker-ports.json").read()) or any((folder / "docker-services").glob("*"))
+        return any(services(self._paths).glob("*"))
 
     async def status(self, project: str) -> Sequence[ServiceStatus]:
         from defang_nb.providers.local.docker.status import status

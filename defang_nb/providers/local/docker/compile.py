@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from defang_nb.model.image import ImageSource
-from defang_nb.model.project import Condition, FileMount, FileObject, Port, PortMode, Project, Service
+from defang_nb.model.project import Condition, FileMount, FileObject, Mount, Port, PortMode, Project, Service
 from defang_nb.model.resource import Need, Options, Resource, urn
-from defang_nb.model.value import ConfigRef, Json, Text, config_keys, ref
+from defang_nb.model.value import Json, config_keys, ref
 from defang_nb.providers.local.docker import spec, stores
 from defang_nb.providers.local.process.names import as_json
 
@@ -20,6 +20,7 @@ SERVICE, JOB = "local:docker/Service", "local:docker/Job"
 SITE_IMAGE = "python:3-slim"
 """What serves static files: its standard library does."""
 SITE_PORT = 80
+SITE_SCRIPT, SITE_FOLDER = "/defang-nb/serve.py", "/site"
 _NOT_HTTP = {21, 22, 25, 53, 1883, 3306, 5432, 5672, 6379, 9092, 11211, 27017}
 
 
@@ -96,9 +97,7 @@ class _Compiler:
                 pulled.setdefault((self._image_name(service), service.platform), service)
         for (name, platform), service in pulled.items():
             inputs = {"reference": name, "platform": platform, "policy": service.rest.get("pull_policy", "")}
-            yield self._resource(
-                PULLED, _pulled_key(name, platform), inputs, service=service.name, title=f"image {name}"
-            )
+            yield self._resource(PULLED, _pulled_key(name, platform), inputs, service=service.name, title=f"image {name}")
 
     def main(self, service: Service) -> Resource:
         inputs = self._inputs(service)
@@ -113,16 +112,11 @@ class _Compiler:
         )
 
     def _inputs(self, service: Service) -> dict[str, Json]:
-        service = stores.completed(service)
-        body = spec.container(self.project, service, default_restart="no" if service.one_off else "unless-stopped")
-        if place := stores.undeclared_data(service):
-            volume = {"Type": "volume", "Source": self._store_volume(service), "Target": place, "ReadOnly": False}
-            body["HostConfig"].setdefault("Mounts", []).append(volume)
-        if service.static_files:
-            self._serve(service, body)
+        """What the service says, by Compose's names, and what is made of it here."""
+        service = self._completed(service)
         fronted = self._fronted(service)
         return {
-            "body": body,
+            **spec.said(service),
             "image": self._image(service),
             "platform": service.platform,
             "environment": {key: as_json(text) for key, text in service.environment.items()},
@@ -131,7 +125,6 @@ class _Compiler:
                 for key in _by_priority(service)
                 if not self._mode(service)
             ],
-            "mode": self._mode(service),
             "files": [self._file(each, self.project.configs) for each in service.configs]
             + [self._file(each, self.project.secrets) for each in service.secrets],
             "fronts": ref(self._urn(ADDRESS, service.name), "ports") if fronted else {},
@@ -140,23 +133,32 @@ class _Compiler:
             "endpoints": [_endpoint(each) for each in service.ports if each.protocol == "tcp"]
             or ([{"target": SITE_PORT, "scheme": "http", "public": True}] if service.static_files else []),
             "replicas": service.replicas,
-            "name": service.rest.get("container_name", ""),
             "prefix": self.prefix,
-            "one_off": service.one_off,
             "alone": self._alone(service),
-            "hooks": {key: service.rest[key] for key in ("post_start", "pre_stop") if service.rest.get(key)},
         }
 
-    def _serve(self, service: Service, body: dict[str, Json]) -> None:
-        """Static files that no build makes: the folder, served by a program of ours."""
-        found = service.static_files
-        assert found is not None
-        body["Entrypoint"] = ["python3", "-I", "-S", "/defang-nb/serve.py"]
-        body["Cmd"] = [found.folder if service.build else "/site", str(SITE_PORT), *found.redirects]
-        mounts = body["HostConfig"].setdefault("Mounts", [])
-        mounts.append({"Type": "bind", "Source": self.site_script, "Target": "/defang-nb/serve.py", "ReadOnly": True})
-        if not service.build:
-            mounts.append({"Type": "bind", "Source": found.folder, "Target": "/site", "ReadOnly": True})
+    def _completed(self, service: Service) -> Service:
+        """With what is not said: a store's health check and volume, a site's server, the restart policy, volumes' names."""
+        service = stores.completed(service)
+        mounts = [msgspec.structs.replace(each, source=self._volume_name(each)) for each in service.volumes]
+        if place := stores.undeclared_data(service):
+            mounts.append(Mount(kind="volume", source=self._store_volume(service), target=place))
+        if found := service.static_files:
+            mounts.append(Mount(kind="bind", source=self.site_script, target=SITE_SCRIPT, read_only=True))
+            if not service.build:
+                mounts.append(Mount(kind="bind", source=found.folder, target=SITE_FOLDER, read_only=True))
+            folder = found.folder if service.build else SITE_FOLDER
+            service = msgspec.structs.replace(
+                service,
+                entrypoint=("python3", "-I", "-S", SITE_SCRIPT),
+                command=(folder, str(SITE_PORT), *found.redirects),
+                environment={**service.environment, "DEFANG_NB_BIND": ("0.0.0.0",)},  # noqa: S104 - inside of a container
+            )
+        return msgspec.structs.replace(service, volumes=tuple(mounts), restart=spec.restart(service))
+
+    def _volume_name(self, each: Mount) -> str:
+        known = self.project.volumes.get(each.source) if each.kind == "volume" else None
+        return known.name if known else each.source
 
     def _file(self, each: FileMount, known: Mapping[str, FileObject]) -> Json:
         """Where it is to be, and what is in it: a file of this machine is mounted, everything else is written inside."""
@@ -164,8 +166,7 @@ class _Compiler:
         made: dict[str, Json] = {"target": each.target, "mode": 0o444 if each.mode is None else each.mode}
         if found.file:
             return made | {"source": found.file}
-        text: Text = (ConfigRef(found.environment or found.name),) if found.environment or found.external else found.content
-        return made | {"content": as_json(text)}
+        return made | {"content": as_json(found.text)}
 
     def _alone(self, service: Service) -> bool:
         """Whether two of it can't run side by side: the old one goes before the new one comes."""
@@ -176,7 +177,7 @@ class _Compiler:
         return bool(shared or fixed or direct or own or not self._fronted(service))
 
     def _fronted(self, service: Service) -> list[Port]:
-        """The ports that a forwarder of ours answers on, for whichever containers are well: all replicas, then the next ones."""
+        """The ports that a forwarder of ours answers on, for whichever containers are well."""
         if self._mode(service):
             return []
         found = [each for each in service.ports if each.protocol == "tcp" and each.mode is PortMode.INGRESS]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
+import hashlib
 import io
+import os
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +16,7 @@ import msgspec
 
 from defang_nb.errors import ProviderError
 from defang_nb.model.value import Json
-from defang_nb.providers.local.docker import labels
+from defang_nb.providers.local.docker import labels, spec
 from defang_nb.providers.local.docker.engine import DockerEngine, NotThereError, TakenError
 from defang_nb.providers.local.process.engine import fill, parse_urn
 
@@ -88,7 +90,8 @@ def make(client: Any, engine: DockerEngine, wish: Wish) -> str:
         for network in wish.inputs["networks"][1:]:
             data = {"Container": container, "EndpointConfig": network["endpoint"]}
             client._raise_for_status(client._post_json(client._url("/networks/{0}/connect", network["id"]), data=data))
-        if written := [each for each in wish.inputs["files"] if "content" in each]:
+        written = [each for each in wish.inputs["files"] if "content" in each]
+        if written and not body["HostConfig"].get("ReadonlyRootfs"):
             client.put_archive(container, "/", _archive(written, wish.values))
     except Exception:
         client.remove_container(container, force=True, v=True)
@@ -102,7 +105,7 @@ def remove(client: Any, container: Seen, *, grace: float = 10.0, volumes: bool =
         if container.running or container.state == "paused":
             stop(client, container.id, grace)
         client.remove_container(container.id, force=True, v=volumes)
-    except Exception as error:  # noqa: BLE001 - edge: the SDK's errors are told apart by their status only
+    except Exception as error:  # edge: the SDK's errors are told apart by their status only
         if getattr(error, "status_code", 0) not in (404, 409):
             raise
     _until_gone(client, container.id)
@@ -130,7 +133,7 @@ def _until_gone(client: Any, container: str) -> None:
 def _body(engine: DockerEngine, wish: Wish, client: Any) -> dict[str, Json]:
     inputs = wish.inputs
     project, service = parse_urn(wish.urn)
-    body: dict[str, Json] = copy.deepcopy(dict(inputs["body"]))
+    body: dict[str, Json] = spec.container(inputs)
     host = body["HostConfig"]
     body["Image"] = inputs["image"]
     body["Env"] = [f"{key}={fill(value, wish.values)}" for key, value in inputs["environment"].items()]
@@ -151,6 +154,8 @@ def _body(engine: DockerEngine, wish: Wish, client: Any) -> dict[str, Json]:
         for each in inputs["files"]
         if "source" in each
     ]
+    if host.get("ReadonlyRootfs"):
+        mounts += [_beside(engine, wish, each) for each in inputs["files"] if "content" in each]
     mounts += [
         {"Type": "volume", "Source": name, "Target": target, "ReadOnly": False}
         for target, name in wish.inherited.items()
@@ -160,12 +165,26 @@ def _body(engine: DockerEngine, wish: Wish, client: Any) -> dict[str, Json]:
     if networks:
         host["NetworkMode"] = networks[0]["id"]
         body["NetworkingConfig"] = {"EndpointsConfig": {networks[0]["id"]: networks[0]["endpoint"]}}
-    elif inputs["mode"]:
-        host["NetworkMode"] = _of_service(client, engine, project, inputs["mode"])
+    elif mode := inputs.get("network_mode"):
+        host["NetworkMode"] = _of_service(client, engine, project, mode)
     for key in ("PidMode", "IpcMode"):
         if str(host.get(key, "")).startswith("service:"):
             host[key] = _of_service(client, engine, project, host[key])
     return body
+
+
+def _beside(engine: DockerEngine, wish: Wish, each: Mapping[str, Json]) -> dict[str, Json]:
+    """A file that can't be written into a container that is read only: kept on this machine, and mounted."""
+    folder = engine.files(wish.urn)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data = fill(each["content"], wish.values).encode()
+    path = folder / hashlib.sha256(each["target"].encode() + b"\0" + wish.hash.encode()).hexdigest()[:24]
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+    path.chmod(each["mode"])
+    return {"Type": "bind", "Source": str(path), "Target": each["target"], "ReadOnly": True}
 
 
 def _make_folders(mounts: Sequence[dict[str, Json]]) -> None:

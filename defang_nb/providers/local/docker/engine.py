@@ -6,19 +6,18 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from defang_nb.errors import DefangError, ProviderError
 from defang_nb.providers.local.docker import labels
-from defang_nb.providers.local.docker.find import Tried, find, required, spoken
+from defang_nb.providers.local.docker.find import Tried, environment, find, required, spoken
 from defang_nb.providers.local.paths import StackPaths
-from defang_nb.providers.local.process.engine import BIND_SETTING, Engine
+from defang_nb.providers.local.process.engine import BIND_SETTING, Engine, parse_urn
 from defang_nb.providers.local.process.ports import PortBook
 from defang_nb.provision.ports import TransientError
 
 T = TypeVar("T")
-HOST_SETTING = "DEFANG_DOCKER_HOST"
-"""The engine that the client found: cd may run since before, with another environment."""
 _THREADS = 16
 _TIMEOUT = 60.0
 """Seconds after which an engine that says nothing counts as gone. Stopping a container may take its grace period more."""
@@ -42,11 +41,10 @@ class DockerEngine:
     def found(self) -> Tried:
         """The engine that is used. Raises `ProviderError` when none answers."""
         if self._found is None:
-            host = self.settings.get(HOST_SETTING, "")
-            self._found = required(find({"DOCKER_HOST": host} if host else None))
+            self._found = required(find(environment(self.settings)))
         return self._found
 
-    def connect(self, timeout: float = _TIMEOUT) -> Any:
+    def connect(self, timeout: float | None = _TIMEOUT) -> Any:
         """A new `docker.APIClient`, which its user closes."""
         import docker
 
@@ -101,6 +99,19 @@ class DockerEngine:
         """Tells this user's stacks from others' on the same engine."""
         return self.paths.sockets.name
 
+    def files(self, urn: str) -> Path:
+        """The private folder of files that are mounted into a service's containers."""
+        return self.paths.root / "docker-files" / ".".join(parse_urn(urn))
+
+    def note(self, urn: str, *, there: bool) -> None:
+        """Remember that a service was made, or is gone, where that can be seen without asking the engine."""
+        file = services(self.paths) / ".".join(parse_urn(urn))
+        if there:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.touch()
+        else:
+            file.unlink(missing_ok=True)
+
     def marks(self, project: str, urn: str, service: str = "") -> dict[str, str]:
         """The labels of everything of ours."""
         made = {labels.PROJECT: project, labels.STACK: self.stack, labels.HOME: self.home, labels.URN: urn}
@@ -113,6 +124,11 @@ class DockerEngine:
     def owns(self, found: Mapping[str, str] | None) -> bool:
         """Whether something with these labels belongs to this stack."""
         return bool(found) and (found or {}).get(labels.STACK) == self.stack and (found or {}).get(labels.HOME) == self.home
+
+
+def services(paths: StackPaths) -> Path:
+    """The folder with a file for each service that was made."""
+    return paths.root / "docker-services"
 
 
 def refused(error: Any) -> DefangError:

@@ -22,6 +22,7 @@ LEAST_API = (1, 41)
 """The oldest Engine API that is spoken: that of Docker 20.10 and Podman 4."""
 NEWEST_API = (1, 51)
 """The newest Engine API that is asked for; an engine that knows a newer one speaks this one too."""
+VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "CONTAINER_HOST")
 _PATIENCE = 3.0
 
 
@@ -74,6 +75,12 @@ def find(environ: Mapping[str, str] | None = None) -> Found:
         if each.ok or only:
             break
     return Found(tuple(tried))
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with a stack's settings about engines: a cd that runs already has another environment."""
+    others = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    return others | {key: settings[key] for key in VARIABLES if settings.get(key)}
 
 
 def required(found: Found) -> Tried:
@@ -133,7 +140,9 @@ def _try(host: str, source: str) -> Tried:
     except ConnectionRefusedError:
         return Tried(host=host, source=source, problem="it is not running", hint="start it")
     except OSError as error:
-        return Tried(host=host, source=source, problem=f"it does not answer ({error.strerror or error})", hint="see whether it runs")
+        return Tried(
+            host=host, source=source, problem=f"it does not answer ({error.strerror or error})", hint="see whether it runs"
+        )
     except ValueError:
         return Tried(host=host, source=source, problem="what answers there is no container engine")
     return _judged(host, source, answer)

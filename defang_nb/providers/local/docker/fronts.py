@@ -55,7 +55,9 @@ class Fronts:
             raise ProviderError("the forwarder of published ports does not start", hint="run up again") from None
         for (host, port), problem in ((place, status["problems"].get(f"{place[0]}:{place[1]}")) for place in table):
             if problem:
-                raise ProviderError(f"can't listen on {host}:{port}: {problem} ({ports.holder(port)})", hint="publish another port")
+                raise ProviderError(
+                    f"can't listen on {host}:{port}: {problem} ({ports.holder(port)})", hint="publish another port"
+                )
 
     def remove(self, name: str) -> None:
         self._file(name).unlink(missing_ok=True)

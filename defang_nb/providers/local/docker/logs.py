@@ -7,11 +7,12 @@ import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
+from defang_nb.build.log import Text
 from defang_nb.model.status import LogQuery, LogRecord
 from defang_nb.providers.local.docker import labels
-from defang_nb.providers.local.docker.builders.port import Text
 from defang_nb.providers.local.docker.engine import DockerEngine
 from defang_nb.providers.local.process.logs import parse_time
 
@@ -26,7 +27,7 @@ async def read(engine: DockerEngine, project: str, query: LogQuery) -> AsyncIter
     past: list[LogRecord] = []
     ends: dict[str, float] = {}
     for found in await _containers(engine, project, query):
-        records = await engine.ask(lambda client, found=found: list(_past(client, found, query)))
+        records = await engine.ask(partial(_past, found=found, query=query))
         ends[found["Id"]] = records[-1].time if records else query.since or 0.0
         past += records
     past.sort(key=lambda each: each.time)
@@ -47,14 +48,16 @@ async def _containers(engine: DockerEngine, project: str, query: LogQuery) -> li
 
 
 def _past(client: Any, found: Mapping[str, Any], query: LogQuery) -> list[LogRecord]:
-    text, records = Text(), []
+    text = Text()
     data = client.logs(
-        found["Id"], timestamps=True, since=query.since or 0, until=query.until, tail="all" if query.tail is None else query.tail
+        found["Id"],
+        timestamps=True,
+        since=query.since or None,
+        until=query.until,
+        tail="all" if query.tail is None else query.tail,
     )
-    for line in [*text.feed(data), *text.end()]:
-        if (record := _record(found, line)) and (query.since is None or record.time >= query.since):
-            records.append(record)
-    return records
+    records = [_record(found, line) for line in [*text.feed(data), *text.end()]]
+    return [each for each in records if each and (query.since is None or each.time >= query.since)]
 
 
 def _record(found: Mapping[str, Any], line: str) -> LogRecord | None:
@@ -108,7 +111,7 @@ class _Following:
     def _follow(self, found: Mapping[str, Any]) -> None:
         id_, text, client = found["Id"], Text(), self._engine.connect(timeout=None)  # a quiet service is no dead engine
         try:
-            stream = client.logs(id_, timestamps=True, stream=True, follow=True, since=self._ends.get(id_) or 0)
+            stream = client.logs(id_, timestamps=True, stream=True, follow=True, since=self._ends.get(id_) or None)
             self._streams[id_] = stream
             for data in stream:
                 if self._closed:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from defang_nb.model.project import Healthcheck, Mount, Project, Service
+import msgspec
+
+from defang_nb.model.project import Healthcheck, Mount, Resources, Service
 from defang_nb.model.value import Json
 
 _HOST: Final[Mapping[str, str]] = {
@@ -18,9 +20,10 @@ _HOST: Final[Mapping[str, str]] = {
     "cpu_rt_period": "CpuRealtimePeriod", "cpu_rt_runtime": "CpuRealtimeRuntime", "cpu_shares": "CpuShares",
     "cpuset": "CpusetCpus", "device_cgroup_rules": "DeviceCgroupRules", "dns": "Dns", "dns_opt": "DnsOptions",
     "dns_search": "DnsSearch", "group_add": "GroupAdd", "init": "Init", "ipc": "IpcMode", "isolation": "Isolation",
-    "mem_swappiness": "MemorySwappiness", "oom_kill_disable": "OomKillDisable", "oom_score_adj": "OomScoreAdj", "pid": "PidMode",
-    "pids_limit": "PidsLimit", "privileged": "Privileged", "read_only": "ReadonlyRootfs", "runtime": "Runtime",
-    "security_opt": "SecurityOpt", "storage_opt": "StorageOpt", "sysctls": "Sysctls", "userns_mode": "UsernsMode",
+    "mem_swappiness": "MemorySwappiness", "oom_kill_disable": "OomKillDisable", "oom_score_adj": "OomScoreAdj",
+    "pid": "PidMode", "pids_limit": "PidsLimit", "privileged": "Privileged", "read_only": "ReadonlyRootfs",
+    "runtime": "Runtime", "security_opt": "SecurityOpt", "storage_opt": "StorageOpt", "sysctls": "Sysctls",
+    "userns_mode": "UsernsMode",
     "uts": "UTSMode",
 }  # fmt: skip
 """Keys that mean the same and are written the same way."""
@@ -34,9 +37,32 @@ _RESTART: Final = {"none": "no", "on-failure": "on-failure", "any": "always"}
 """`deploy.restart_policy.condition` as a restart policy."""
 
 
-def container(project: Project, service: Service, *, default_restart: str) -> dict[str, Json]:
-    """The body, as far as the Compose file says it. `default_restart` is the policy of who names none."""
-    rest = service.rest
+_ELSEWHERE: Final = frozenset(
+    {
+        "name", "build", "image", "environment", "depends_on", "networks", "configs", "secrets", "rest", "managed",
+        "static_files", "domainname", "autoscaling", "policies", "aliases", "dns_role", "models", "resources", "replicas",
+        "platform",
+    }
+)  # fmt: skip
+"""Fields of a service that are inputs of another kind, or of no container's concern."""
+_NO_INPUT: Final = frozenset({"networks", "attach", "develop", "pull_policy", "build", "links", "env_file", "label_file"})
+
+
+def said(service: Service) -> dict[str, Json]:
+    """What a service says of its containers, by Compose's own names: so a difference is told in the words of the file."""
+    fields = msgspec.to_builtins(service)
+    made = {key: value for key, value in fields.items() if key not in _ELSEWHERE}
+    made |= {key: value for key, value in service.rest.items() if key not in _NO_INPUT}
+    made |= {key: value for key, value in fields["resources"].items() if value is not None and key != "gpus"}
+    return {key: value for key, value in made.items() if value not in (None, "", [], {}) or key in ("command", "entrypoint")}
+
+
+def container(inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """The body, of inputs that `said` gave; `restart` is among them."""
+    fields = {key: value for key, value in inputs.items() if key in Service.__struct_fields__ and key not in _ELSEWHERE}
+    resources = {key: inputs[key] for key in Resources.__struct_fields__ if key in inputs and key != "cpus"}
+    rest = {key: value for key, value in inputs.items() if key not in fields}
+    service = msgspec.convert({**fields, "name": "", "resources": resources, "rest": rest}, Service)
     body: dict[str, Json] = {
         "Hostname": rest.get("hostname", ""),
         "User": service.user,
@@ -47,7 +73,7 @@ def container(project: Project, service: Service, *, default_restart: str) -> di
         "ExposedPorts": {f"{port.target}/{port.protocol}": {} for port in service.ports}
         | {f"{port}/tcp": {} for port in service.expose},
         "StopTimeout": max(1, round(service.stop_grace_period)),
-        "HostConfig": _host(project, service, default_restart),
+        "HostConfig": _host(service),
     }
     if service.command is not None:
         body["Cmd"] = list(service.command)
@@ -72,11 +98,11 @@ def healthcheck(check: Healthcheck) -> dict[str, Json]:
     return made | {"Retries": check.retries} | ({"Test": list(check.test)} if check.test else {})
 
 
-def _host(project: Project, service: Service, default_restart: str) -> dict[str, Json]:
+def _host(service: Service) -> dict[str, Json]:
     rest, limits = service.rest, (service.rest.get("deploy") or {}).get("resources") or {}
     host: dict[str, Json] = {ours: rest[key] for key, ours in _HOST.items() if rest.get(key) is not None}
     host |= {ours: int(rest[key]) for key, ours in _SIZES.items() if rest.get(key)}
-    host["RestartPolicy"] = _restart(service, default_restart)
+    host["RestartPolicy"] = _restart(service)
     resources = service.resources
     if resources.cpus_limit:
         host["NanoCpus"] = round(resources.cpus_limit * 1e9)
@@ -99,18 +125,24 @@ def _host(project: Project, service: Service, default_restart: str) -> dict[str,
     if logging := rest.get("logging"):
         host["LogConfig"] = {"Type": logging.get("driver", "json-file"), "Config": dict(logging.get("options") or {})}
     host |= _blkio(rest.get("blkio_config") or {})
-    if mounts := [mount(project, each) for each in service.volumes]:
+    if mounts := [_mount(each) for each in service.volumes]:
         host["Mounts"] = mounts
     return host
 
 
-def _restart(service: Service, default: str) -> dict[str, Json]:
-    said = (service.rest.get("deploy") or {}).get("restart_policy") or {}
-    if service.restart or not said:
-        policy, _, count = (service.restart or default).partition(":")
-        return {"Name": policy, "MaximumRetryCount": int(count or 0)}
-    name = _RESTART.get(said.get("condition", "any"), "always")
-    return {"Name": name, "MaximumRetryCount": int(said.get("max_attempts") or 0) if name == "on-failure" else 0}
+def restart(service: Service) -> str:
+    """The policy: the service's own, else `deploy.restart_policy`; without any it is started again, as on a cloud."""
+    policy = (service.rest.get("deploy") or {}).get("restart_policy") or {}
+    if service.restart or not policy:
+        return service.restart or "unless-stopped"
+    name = _RESTART.get(policy.get("condition", "any"), "always")
+    count = policy.get("max_attempts")
+    return f"{name}:{count}" if count and name == "on-failure" else name
+
+
+def _restart(service: Service) -> dict[str, Json]:
+    policy, _, count = service.restart.partition(":")
+    return {"Name": policy or "no", "MaximumRetryCount": int(count or 0)}
 
 
 def _ulimit(name: str, value: Any) -> dict[str, Json]:
@@ -149,13 +181,12 @@ def _blkio(said: Mapping[str, Any]) -> dict[str, Json]:
     return host
 
 
-def mount(project: Project, each: Mount) -> dict[str, Json]:
-    """A volume by the name that it has on the engine."""
+def _mount(each: Mount) -> dict[str, Json]:
     options = each.options
     made: dict[str, Json] = {"Type": each.kind, "Target": each.target, "ReadOnly": each.read_only}
     match each.kind:
         case "volume":
-            made["Source"] = project.volumes[each.source].name if each.source in project.volumes else each.source
+            made["Source"] = each.source
             own = {"NoCopy": options.get("nocopy"), "Labels": options.get("labels"), "Subpath": options.get("subpath")}
             if said := {key: value for key, value in own.items() if value}:
                 made["VolumeOptions"] = said
@@ -189,5 +220,3 @@ def endpoint(service: Service, network: str, aliases: Sequence[str]) -> dict[str
         made["MacAddress"] = said["mac_address"]
     links = [each if ":" in each else f"{each}:{each}" for each in service.rest.get("external_links") or ()]
     return made | ({"Links": links} if links else {})
-
-

@@ -67,7 +67,9 @@ def _endpoints(fronts: Fronts, name: str, running: Sequence[Seen]) -> list[Endpo
     table = fronts.table(name)
     behind = {to for _, targets in table for _, to in targets}
     made = [Endpoint(url=f"http://{host if host != '0.0.0.0' else LOOPBACK}:{port}", port=port) for (host, port), _ in table]  # noqa: S104
-    direct = {(target, port) for each in running for target, protocol, port in each.ports if protocol == "tcp" and port not in behind}
+    direct = {
+        (target, port) for each in running for target, protocol, port in each.ports if protocol == "tcp" and port not in behind
+    }
     return made + [Endpoint(url=f"tcp://{LOOPBACK}:{port}", port=target) for target, port in sorted(direct)]
 
 

@@ -22,7 +22,9 @@ _DATA = {
 }
 """Where the usual images keep their data. Postgres 18's moved a level up: see `_data`."""
 _CHECKS = {
-    ManagedKind.POSTGRES: 'pg_isready -q -U "${POSTGRES_USER:-postgres}" -d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}" -h localhost',
+    ManagedKind.POSTGRES: (
+        'pg_isready -q -h localhost -U "${POSTGRES_USER:-postgres}" -d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"'
+    ),
     ManagedKind.REDIS: "redis-cli ping 2>&1 | grep -qE 'PONG|NOAUTH'",
     ManagedKind.MONGODB: "mongosh --quiet --eval 'db.adminCommand({ping: 1})'",
 }

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from defang_nb.errors import DeploymentFailedError, ProviderError
@@ -39,11 +40,11 @@ class Waiter:
         self._began = time.monotonic()
 
     async def well(self, ports: Sequence[int]) -> None:
-        """Until every container runs, and is healthy, or listens on `ports` (of the loopback) where nothing says what healthy is.
+        """Until every container runs and is healthy; where nothing says what that is, listens on `ports` (of the loopback).
 
         Raises `DeploymentFailedError`.
         """
-        details = [await self.engine.ask(lambda client, id_=each: client.inspect_container(id_)) for each in self.containers]
+        details = [await self.engine.ask(partial(_inspect, container=each)) for each in self.containers]
         check = details[0]["Config"].get("Healthcheck") or {} if details else {}
         test = list(check.get("Test") or [])
         checked = bool(test) and test[0] != "NONE"
@@ -102,7 +103,7 @@ class Waiter:
                 continue
             with contextlib.suppress(ProviderError, TimeoutError):  # as good as a check that failed
                 async with asyncio.timeout(_SHORTEST_BUDGET):
-                    if await self.engine.ask(lambda client, id_=each.id: _run(client, id_, test)) == 0:
+                    if await self.engine.ask(partial(_run, container=each.id, test=test)) == 0:
                         continue
             return "its health check fails"
         return ""
@@ -147,6 +148,11 @@ def listens(port: int) -> bool:
         return True
     except OSError:
         return False
+
+
+def _inspect(client: Any, container: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = client.inspect_container(container)
+    return found
 
 
 def _budget(check: Mapping[str, Any]) -> float:

@@ -5,8 +5,8 @@ A changed table holds for the next connection; those that are open go on with th
 effect, and what could not be listened on, is told in `FOLDER/.status`. With no table left, it ends.
 """
 
-# Plain paths and calls that block for microseconds are as it shall be here:
-# ruff: noqa: ASYNC240, PTH
+# Plain paths are as it shall be here:
+# ruff: noqa: PTH103, PTH105, PTH107, PTH116, PTH118, PTH123, PTH208
 
 from __future__ import annotations
 

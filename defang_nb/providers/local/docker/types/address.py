@@ -94,4 +94,3 @@ def _choose(wish: Mapping[str, Json], previous: int | None, avoid: set[int]) -> 
 
 def _made(urn: str, given: Mapping[str, int]) -> Made:
     return Made(id=urn, outputs={"ports": dict(given)})
-

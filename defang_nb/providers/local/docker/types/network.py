@@ -22,7 +22,9 @@ class NetworkType(DockerType):
     """
 
     name = "local:docker/Network"
-    replace_on = frozenset({"name", "driver", "driver_opts", "ipam", "internal", "attachable", "enable_ipv4", "enable_ipv6", "labels"})
+    replace_on = frozenset(
+        {"name", "driver", "driver_opts", "ipam", "internal", "attachable", "enable_ipv4", "enable_ipv6", "labels"}
+    )
 
     async def create(self, operation: Operation) -> Made:
         inputs, urn = operation.resource.inputs, operation.resource.urn

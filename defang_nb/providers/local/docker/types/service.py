@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -46,6 +48,7 @@ class ServiceType(DockerType):
         good = {each.replica: each for each in there if each.hash == wanted and each.state != "dead"}
         others = [each for each in there if each not in good.values()]
         numbers = range(1, inputs["replicas"] + 1)
+        self.engine.note(urn, there=True)
         inherited: Mapping[str, str] = {}
         if others and (inputs["alone"] or any(each.anonymous for each in others)):
             inherited = await self._retire(others, inputs)
@@ -101,6 +104,8 @@ class ServiceType(DockerType):
         self.fronts.remove(_front(recorded.urn))
         there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, recorded.urn))
         await asyncio.gather(*(self._remove(each, recorded.inputs) for each in there))
+        await asyncio.to_thread(shutil.rmtree, self.engine.files(recorded.urn), ignore_errors=True)
+        self.engine.note(recorded.urn, there=False)
 
     @property
     def fronts(self) -> Fronts:
@@ -112,7 +117,7 @@ class ServiceType(DockerType):
             backends = await asyncio.to_thread(self._choose_ports, wish) if there is None else {}
             chosen = msgspec.structs.replace(wish, backends=backends)
             try:
-                await self.engine.ask(lambda client: self._start(client, chosen, there))
+                await self.engine.ask(partial(self._start, wish=chosen, there=there))
             except TakenError as error:
                 raise containers.name_taken(wish.name, error) from None
             except ProviderError as error:
@@ -128,7 +133,7 @@ class ServiceType(DockerType):
                 client.unpause(made)
             elif not (there and there.running):
                 client.start(made)
-                _hooks(client, made, wish.inputs["hooks"].get("post_start"))
+                _hooks(client, made, wish.inputs.get("post_start"))
         except Exception:
             if there is None:
                 client.remove_container(made, force=True, v=True)
@@ -178,14 +183,14 @@ class ServiceType(DockerType):
         await asyncio.gather(*(self._remove(each, inputs) for each in surplus))
         for each in there:
             if each not in surplus and each.name != (name := _name(inputs, service, each.replica)):
-                await self.engine.ask(lambda client, each=each, name=name: containers.rename(client, each, name))
+                await self.engine.ask(partial(containers.rename, container=each, name=name))
 
     async def _remove(self, old: Seen, inputs: Mapping[str, Json], *, volumes: bool = True) -> None:
-        grace = float(inputs["body"].get("StopTimeout", 10))
+        grace = float(inputs["stop_grace_period"])
 
         def remove(client: Any) -> None:
             if old.running:
-                _hooks(client, old.id, inputs["hooks"].get("pre_stop"))
+                _hooks(client, old.id, inputs.get("pre_stop"))
             containers.remove(client, old, grace=grace, volumes=volumes)
 
         await self.engine.ask(remove)
@@ -198,7 +203,7 @@ class ServiceType(DockerType):
 
     def _waiter(self, operation: Operation, mine: Sequence[Seen]) -> Waiter:
         service = operation.resource.service
-        grace = float(operation.resource.inputs["body"].get("StopTimeout", 10))
+        grace = float(operation.resource.inputs["stop_grace_period"])
         return Waiter(self.engine, operation.emit, service, [each.id for each in mine], grace)
 
 
@@ -224,8 +229,8 @@ def fingerprint(inputs: Mapping[str, Json]) -> str:
 
 
 def _name(inputs: Mapping[str, Json], service: str, number: int) -> str:
-    if inputs["name"]:
-        return str(inputs["name"]) if number == 1 else f"{inputs['name']}-{number}"
+    if name := inputs.get("container_name"):
+        return str(name)
     return f"{inputs['prefix']}-{service}-{number}"
 
 
