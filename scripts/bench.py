@@ -191,7 +191,7 @@ def first_of_cd(folder: Path, compose: Path) -> float:
 
 def environment(folder: Path | None) -> dict[str, str]:
     """cd is to stay for as long as anything is measured."""
-    own = {"DEFANG_NB_HOME": str(folder), "DEFANG_CD_IDLE": "600"} if folder else {}
+    own = {"DEFANG_NB_HOME": str(folder), "DEFANG_CD_IDLE": "600", "DEFANG_ENGINE": "process"} if folder else {}
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | own
 
 

@@ -75,7 +75,7 @@ print(sorted(rounds)[15])
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="defang-nb-bench-") as place:
         folder = Path(place)
-        environment = {**os.environ, "DEFANG_NB_HOME": str(folder / "home")}
+        environment = {**os.environ, "DEFANG_NB_HOME": str(folder / "home"), "DEFANG_ENGINE": "process"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         (folder / "Dockerfile").write_text('FROM python:3-slim\nCOPY . .\nCMD ["python", "-m", "http.server", "8000"]\n')
         done = subprocess.run(

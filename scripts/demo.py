@@ -29,7 +29,12 @@ IDLE = 2
 def main() -> int:
     ARTIFACTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="defang-nb-demo-", ignore_cleanup_errors=True) as home:
-        os.environ |= {"DEFANG_NB_HOME": home, "DEFANG_CD_IDLE": str(IDLE), "JUPYTER_PREFER_ENV_PATH": "1"}
+        os.environ |= {
+            "DEFANG_NB_HOME": home,
+            "DEFANG_CD_IDLE": str(IDLE),
+            "DEFANG_ENGINE": "process",
+            "JUPYTER_PREFER_ENV_PATH": "1",
+        }
         notebook = nbformat.read(NOTEBOOK, as_version=4)
         failure = execute(notebook)
         keep(notebook)

@@ -24,7 +24,7 @@ def main() -> int:
         sys.stderr.write("no Chromium on PATH: apt-get install chromium\n")
         return 1
     with tempfile.TemporaryDirectory(prefix="defang-nb-screenshot-", ignore_cleanup_errors=True) as home:
-        os.environ |= {"DEFANG_NB_HOME": home, "DEFANG_CD_IDLE": "2"}
+        os.environ |= {"DEFANG_NB_HOME": home, "DEFANG_CD_IDLE": "2", "DEFANG_ENGINE": "process"}
         html = deployed()
         wait_until_gone(Path(home))
     photograph(PAGE.format(view=html), browser)

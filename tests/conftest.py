@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import Phase, settings
 from defang_nb.model.stack import LOCAL
 from defang_nb.providers.local.paths import StackPaths
 
+os.environ["DEFANG_ENGINE"] = "process"  # whatever else this machine has; tests of containers say so
 _PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)  # which traces every line, and takes long
 settings.register_profile("test", deadline=None, derandomize=True, phases=_PHASES)
 settings.register_profile("fuzz", deadline=None, max_examples=10_000, phases=_PHASES, print_blob=True)

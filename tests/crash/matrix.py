@@ -269,6 +269,7 @@ def prepared() -> Iterator[Path]:
         before = dict(os.environ)
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [install(folder / "plugin"), before.get("PYTHONPATH")]))
         os.environ["DEFANG_NB_HOME"] = str(folder / "home")
+        os.environ["DEFANG_ENGINE"] = "process"
         sys.path.insert(0, str(folder / "plugin"))
         try:
             yield folder

@@ -198,7 +198,7 @@ def project(file: Path) -> str:
 
 
 def defang(home: Path, *arguments: str, extra: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"DEFANG_NB_HOME": str(home), "DEFANG_CD_IDLE": "2"} | (extra or {})
+    environment = os.environ | {"DEFANG_NB_HOME": str(home), "DEFANG_CD_IDLE": "2", "DEFANG_ENGINE": "process"} | (extra or {})
     command = [sys.executable, "-m", "defang_nb", *arguments]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=UP_TIMEOUT)
 
