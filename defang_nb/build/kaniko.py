@@ -13,7 +13,7 @@ import msgspec
 
 from defang_nb.build import where
 from defang_nb.build.dockerfile import KEYWORDS, Dockerfile
-from defang_nb.build.log import BASE_HINT, Log, Tell, disk_hint, failure
+from defang_nb.build.log import BASE_HINT, Log, Tell, failure
 from defang_nb.errors import BuildError
 from defang_nb.model.image import ImageSource
 
@@ -144,7 +144,7 @@ class Story:
             return failure(source, message, Log(), where.of_base(self._file, self._base, "image-missing", message), BASE_HINT)
         message = f"{self.step}: {said}"
         about = self._missing_source(said) or self.step
-        return failure(source, message, self.log, where.of_text(self._file, about, "build-failed", message), disk_hint(said))
+        return failure(source, message, self.log, where.of_text(self._file, about, "build-failed", message))
 
     def _missing_source(self, said: str) -> str:
         """The COPY of a file that is not there: the executor looks before it says that it begins."""

@@ -81,6 +81,7 @@ def _parsed(text: str, name: str, source: ImageSource) -> dockerfile.Dockerfile:
 def failure(source: ImageSource, what: str, log: Log, found: Diagnostic | None = None, hint: str = "") -> BuildError:
     """A step that failed: what, the line of the Dockerfile, and the log's end."""
     where = f" ({found.position})" if found and found.position else ""
+    hint = hint or disk_hint(f"{what}\n{log.tail}")
     last = f"the last lines of its log:\n{log.tail}" if log.tail else ""
     return BuildError(
         f"image {source.name}: {what}{where}",
@@ -94,6 +95,6 @@ BASE_HINT = "is its name right, can its registry be reached from here, and does 
 
 def disk_hint(said: str) -> str:
     """What to do when that is why something failed."""
-    if "no space left on device" in said:
+    if "no space left on device" in said.lower():
         return "the engine's disk is full: make room (docker system df, docker system prune) and run up again"
     return ""

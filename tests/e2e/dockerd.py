@@ -14,9 +14,11 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,16 @@ class Dockerd:
             yield client
         finally:
             client.close()
+
+    @cached_property
+    def version(self) -> str:
+        """Of its API."""
+        with self.client() as client:
+            return str(client.version()["ApiVersion"])
+
+    def connect(self) -> Any:
+        """A new client that asks nothing as it is made: one that gets no answer then would leak its connection."""
+        return docker.APIClient(base_url=self.host, version=self.version)
 
     def have(self, *images: str) -> None:
         """Make sure of base images. Raises `UnavailableError`."""
@@ -143,11 +155,13 @@ def answers(host: str) -> bool:
 
 @contextlib.contextmanager
 def started(folder: Path, *, data: Path | None = None, options: tuple[str, ...] = ()) -> Iterator[Dockerd]:
-    """An engine of our own with its files below `folder`. Raises `UnavailableError` with what is missing."""
+    """An engine of our own with its data below `folder` (or in `data`). Raises `UnavailableError` with what is missing."""
     install("docker.io", program="dockerd")
     install("iproute2", program="ip")
     bridge, net = _bridge()
-    engine = Dockerd(f"unix://{folder}/docker.sock", True, folder, data or folder / "data", bridge, net, options)
+    # The paths of sockets may be about a hundred characters long, which a test's own folder is already.
+    own = Path(tempfile.mkdtemp(prefix="dnb-"))
+    engine = Dockerd(f"unix://{own}/docker.sock", True, own, data or folder / "data", bridge, net, options)
     nat = ["POSTROUTING", "-s", f"{net}.0.0/16", "!", "-d", f"{net}.0.0/16", "-j", "MASQUERADE"]
     try:
         _run("iptables", "-t", "nat", "-A", *nat)
@@ -160,8 +174,9 @@ def started(folder: Path, *, data: Path | None = None, options: tuple[str, ...] 
         engine.stop()
         subprocess.run(["iptables", "-t", "nat", "-D", *nat], capture_output=True)
         subprocess.run(["ip", "link", "delete", bridge], capture_output=True)
-        subprocess.run(["umount", str(engine.data)], capture_output=True)  # a killed engine leaves it bound to itself
+        _unmount(engine.data)
         shutil.rmtree(engine.data, ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def found() -> str:
@@ -204,6 +219,14 @@ def _bridge() -> tuple[str, str]:
             _run("ip", "link", "set", name, "up")
             return name, net
     raise UnavailableError("no bridge can be made here (ip link add … type bridge)")
+
+
+def _unmount(folder: Path) -> None:
+    """What a killed engine left mounted: its folder, bound to itself, and what a build had."""
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in reversed(places):
+        if place == str(folder) or place.startswith(f"{folder}/"):
+            subprocess.run(["umount", place], capture_output=True)
 
 
 def _run(*command: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import docker
 import msgspec
 import psutil
 import pytest
@@ -50,9 +49,7 @@ class Bench:
         self.folder = folder
         self.lines: list[BuildLine] = []
         self.labels = {labels.PROJECT: "bench"}
-
-    def connect(self) -> Any:
-        return docker.APIClient(base_url=self.dockerd.host, version="auto")
+        self.connect = dockerd.connect
 
     def emit(self, line: str, **facts: Any) -> None:
         self.lines.append(BuildLine(urn="", line=line, **facts))

@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 
 from defang_nb.build import archive, manifest
@@ -45,10 +44,8 @@ class Yard:
         self.dockerd, self.registry, self.image, self.folder = dockerd, registry, image, folder
         self.project = folder.name.replace("_", "-").lower()
         self.lines: list[BuildLine] = []
+        self.connect = dockerd.connect
         self.settings = {"DEFANG_REGISTRY": registry.address, "DEFANG_REGISTRY_MIRROR": registry.address}
-
-    def connect(self) -> Any:
-        return docker.APIClient(base_url=self.dockerd.host, version="auto")
 
     def emit(self, line: str, **facts: Any) -> None:
         self.lines.append(BuildLine(urn="", line=line, **facts))

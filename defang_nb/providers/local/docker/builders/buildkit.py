@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from defang_nb.build import where
-from defang_nb.build.log import BASE_HINT, Log, Tell, Text, disk_hint, failure, read_dockerfile
+from defang_nb.build.log import BASE_HINT, Log, Tell, Text, failure, read_dockerfile
 from defang_nb.errors import BuildError, DefangError
 from defang_nb.model.image import ImageSource
 from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
@@ -63,7 +63,6 @@ class _Story:
     """A build as BuildKit tells it."""
 
     def __init__(self, emit: Tell) -> None:
-        self.log = Log()
         self.image = ""
         self.error = ""
         self.failed: Vertex | None = None
@@ -72,6 +71,7 @@ class _Story:
         self._begun: dict[str, int] = {}
         self._ended: set[str] = set()
         self._texts: dict[str, Text] = {}
+        self._logs: dict[str, Log] = {}
         self._warned: set[str] = set()
 
     def hear(self, record: Record) -> None:
@@ -85,9 +85,14 @@ class _Story:
             case {"error": str(said)}:
                 self.error = said
 
+    @property
+    def log(self) -> Log:
+        """Of what failed."""
+        return self._logs.get(self.failed.digest if self.failed else "", Log())
+
     def end(self) -> None:
-        for text in self._texts.values():
-            self._write(text.end())
+        for vertex, text in self._texts.items():
+            self._write(vertex, text.end())
 
     def _trace(self, data: bytes) -> None:
         progress = decode(data)
@@ -99,7 +104,7 @@ class _Story:
             if vertex.error and "context canceled" not in vertex.error:
                 self.failed = vertex
         for log in progress.logs:
-            self._write(self._texts.setdefault(log.vertex, Text()).feed(log.text))
+            self._write(log.vertex, self._texts.setdefault(log.vertex, Text()).feed(log.text))
         for warning in progress.warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
@@ -117,14 +122,14 @@ class _Story:
         if vertex.completed and vertex.digest not in self._ended:
             self._ended.add(vertex.digest)
             if text := self._texts.get(vertex.digest):
-                self._write(text.end())
+                self._write(vertex.digest, text.end())
             seconds = max(0.0, vertex.completed - vertex.started)
             if not vertex.error:
                 self._emit(f"{vertex.name}: {seconds:.1f} s", seconds=round(seconds, 3))
 
-    def _write(self, lines: list[str]) -> None:
+    def _write(self, vertex: str, lines: list[str]) -> None:
         for line in lines:
-            self.log.add(line)
+            self._logs.setdefault(vertex, Log()).add(line)
             self._emit(line)
 
 
@@ -133,12 +138,11 @@ def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
     said = _NOISE.sub("", story.error).strip()
     if "context canceled" in said and story.failed is None:
         return TransientError("the build was broken off by the engine", hint="run up again", after=1.0)
-    hint = disk_hint(story.error)
     try:
         file = read_dockerfile(context, source)
     except BuildError as error:
         # Our reader says all that is wrong with it, and where; but what the engine can read and we can't is no error.
-        return error if not story.failed else failure(source, said, story.log, hint=hint)
+        return error if not story.failed else failure(source, said, story.log)
     if parsed := where.parse_error(said):
         line, message = parsed
         return failure(source, message, Log(), file.diagnostic(line, "dockerfile-syntax", message))
@@ -146,8 +150,8 @@ def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
     if vertex.startswith(_METADATA):
         image = vertex.removeprefix(_METADATA)
         message = f"the base image {image} can't be had: {said.removeprefix(f'{image}: ')}"
-        return failure(source, message, Log(), where.of_base(file, image, "image-missing", message), hint or BASE_HINT)
+        return failure(source, message, Log(), where.of_base(file, image, "image-missing", message), BASE_HINT)
     title = re.sub(r"^\[[^\]]*\] ", "", vertex)
     message = f"{title}: {said}" if title else said
     found = where.of_vertex(file, vertex, "build-failed", message) if vertex else None
-    return failure(source, message, story.log, found, hint)
+    return failure(source, message, story.log, found)

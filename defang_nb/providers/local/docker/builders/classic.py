@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from defang_nb.build import where
-from defang_nb.build.log import BASE_HINT, Log, Tell, Text, disk_hint, failure, read_dockerfile
+from defang_nb.build.log import BASE_HINT, Log, Tell, Text, failure, read_dockerfile
 from defang_nb.errors import BuildError, DefangError
 from defang_nb.model.image import ImageSource
 from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
 from defang_nb.provision.ports import TransientError
 
 _STEP = re.compile(r"STEP (?P<number>\d+)/(?P<steps>\d+) ?: (?P<text>.+)", re.IGNORECASE)
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
+"""What a command writes to its standard error comes in red."""
 _CACHED = re.compile(r"-+> Using cache\b")
 _NOISE = re.compile(r"^\s*-+> (?:[0-9a-f]{12}|Running in [0-9a-f]{12})$|^Removing intermediate container [0-9a-f]{12}$")
 _NO_IMAGE = (
@@ -101,6 +103,7 @@ class _Story:
         self._say_step()
 
     def _line(self, line: str) -> None:
+        line = _COLOUR.sub("", line)
         if match := _STEP.fullmatch(line.strip()):
             self._say_step()
             self.number, self.title = int(match["number"]), match["text"]
@@ -124,9 +127,7 @@ def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
     said = re.sub(
         r"^The command '(.*)' returned a non-zero code: (\d+)$", r"exit code: \2", story.error.strip(), flags=re.DOTALL
     )
-    hint = disk_hint(said)
-    if _NEEDS_BUILDKIT in said:
-        hint = "this engine builds without BuildKit: a newer Docker has it"
+    hint = "this engine builds without BuildKit: a newer Docker has it" if _NEEDS_BUILDKIT in said else ""
     try:
         file = read_dockerfile(context, source)
     except BuildError as error:
@@ -138,7 +139,7 @@ def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
     if story.title.upper().startswith("FROM ") and any(each in said for each in _NO_IMAGE):
         image = story.title.split()[1]
         message = f"the base image {image} can't be had: {said}"
-        return failure(source, message, Log(), where.of_base(file, image, "image-missing", message), hint or BASE_HINT)
+        return failure(source, message, Log(), where.of_base(file, image, "image-missing", message), BASE_HINT)
     message = f"{story.title}: {said}" if story.title else said
     found = where.of_text(file, story.title, "build-failed", message) or where.of_number(
         file, story.number, "build-failed", message
