@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from defang_nb.compose.finish import section, services_of
@@ -56,6 +56,11 @@ class Checker:
         self._container_names()
         self._cycles()
 
+    def check_dependencies(self, names: Iterable[str]) -> None:
+        """Note what those services depend on that is not there."""
+        for name in names:
+            self._dependencies(name, self.active[name])
+
     def _error(self, code: str, message: str, at: Position | None, path: Path, hint: str = "") -> None:
         if not self.problems.is_broken(path):
             self.problems.error(code, message, at, path, hint)
@@ -88,6 +93,9 @@ class Checker:
         self._watched(service, path)
         for key in _ONCE:
             self._repeated(service, key, path)
+        if "pid" in service and service["pid"] is None:
+            hint = "give it a value, or remove the key"
+            self._error("wrong-type", f"{show(path)}.pid is empty", service.value_at("pid"), (*path, "pid"), hint)
         restart = service.get("restart", "")
         if self.strict and restart and not re.fullmatch(_RESTART, restart):
             hint = did_you_mean(restart, _RESTARTS) or f"known here: {', '.join(_RESTARTS)}"
@@ -168,18 +176,29 @@ class Checker:
             ):
                 for index, source, at in _sources(owner.get(key)):
                     self._known(key, what, source, at, (*path, index))
+        self._network_of(name, service, kind)
         contexts = section(section(service, "build"), "additional_contexts")
         for key, place in contexts.items():
             if isinstance(place, str) and place.startswith("service:"):
                 place_path: Path = (kind, name, "build", "additional_contexts", key)
                 other, place_at = place.removeprefix("service:"), contexts.value_at(key)
                 self._known("services", "service", other, place_at, place_path)
+                if other not in self.active and other in services_of(self.model):
+                    message = f'{show(place_path)} is the service "{other}", which is not active'
+                    self._error("inactive-service", message, place_at, place_path, "turn on one of its profiles")
                 if other in self.active and "build" not in self.active[other]:
                     message = f'{show(place_path)} is the service "{other}", which is not built'
                     self._error("wrong-value", message, place_at, place_path, "name a service with a `build:`")
         for index, mount, at in _items(service.get("volumes")):
             if mount.get("type") == "volume" and mount.get("source"):
                 self._known("volumes", "volume", mount["source"], at, (kind, name, "volumes", index))
+
+    def _network_of(self, name: str, service: Map, kind: str) -> None:
+        other = service.get("network_mode", "").removeprefix("service:")
+        if service.get("network_mode") != other and other not in self.active and other in services_of(self.model):
+            message = f'{kind[:-1]} "{name}" uses the network of "{other}", which is not active'
+            at = service.value_at("network_mode")
+            self._error("inactive-service", message, at, (kind, name, "network_mode"), "turn on one of its profiles")
 
     def _known(self, key: str, what: str, name: str, at: Position | None, path: Path) -> None:
         known = section(self.model, key)

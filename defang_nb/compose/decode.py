@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from defang_nb.compose.limits import CHARACTERS, DEPTH, DOCUMENTS, PER_MAPPING, PER_SCALAR, WRITTEN
-from defang_nb.compose.nodes import Map, Node, Path, Seq, show
+from defang_nb.compose.nodes import Map, Node, Path, Seq, Timestamp, show
 from defang_nb.compose.problems import Problems, did_you_mean
 from defang_nb.compose.scalars import resolve
 from defang_nb.model.source import Position
@@ -252,7 +252,7 @@ class _Builder:
 
     def key(self, event: Any, at: Position) -> str:
         value = self.build(event)
-        if isinstance(value, str):
+        if isinstance(value, str) and not isinstance(value, Timestamp):
             return value
         here: Path = tuple(self.path)
         shown = event.value if type(event) is yaml.ScalarEvent else "a mapping or list"

@@ -42,14 +42,14 @@ def parse(
 
     `lines` is given the line of each.
     """
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    text = text.removeprefix("\ufeff")
     places: dict[str, int] = {} if lines is None else lines
     return _parse_raw(text, lookup, places) if raw else _Parser(text, lookup, missing, places).parse()
 
 
 def _parse_raw(text: str, lookup: Callable[[str], str | None], lines: dict[str, int]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue

@@ -46,6 +46,10 @@ def normalise(model: Map, project: str) -> None:
             dependency.setdefault("required", True)
         if service.get("pull_policy") == "if_not_present":
             service["pull_policy"] = "missing"
+        options = section(section(service, "provider"), "options")
+        for key, value in options.items():
+            if not isinstance(value, Seq) and (at := options.value_at(key)):
+                options[key] = Seq.of(at, [value])
         for step in service.get("pre_start", ()) if "image" in service else ():
             step.setdefault("image", service["image"])
     used = any("default" in service.get("networks", ()) for _, _, service in workloads(model))

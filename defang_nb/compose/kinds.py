@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -39,7 +40,11 @@ class Context:
 
     def is_below(self, path: Path) -> bool:
         """Whether what is overridden has something at `path`."""
-        return path != () and any(_holds(each, path) for each in self.below)
+        return path != () and any(_at(each, path) is not _ABSENT for each in self.below)
+
+    def text_below(self, path: Path) -> str:
+        """The text there in what is overridden; "" for none."""
+        return next((found for each in self.below if isinstance(found := _at(each, path), str)), "")
 
     def refuse(self, code: str, message: str, at: Position | None, path: Path, hint: str) -> Node:
         """Note it, unless something was found wrong with that very value before."""
@@ -48,15 +53,19 @@ class Context:
         return DROP
 
 
-def _holds(node: Node, path: Path) -> bool:
+def _at(node: Node, path: Path) -> Node:
     for part in path:
         if not isinstance(node, Map) or part not in node:
-            return False
+            return _ABSENT
         node = node[str(part)]
-    return True
+    return node
+
+
+_ABSENT = object()
 
 
 _TOO_LARGE = 2**63
+_LARGEST_SINGLE = float(2**128)
 _LONGEST_INTEGER = 100
 
 
@@ -259,9 +268,15 @@ class Number:
         read = value if ctx.is_template(value) else self._read(value, at, path, ctx)
         return shortest_single(read) if self.single and isinstance(read, float) else read
 
+    def _most(self) -> float:
+        return _LARGEST_SINGLE if self.single else sys.float_info.max
+
     def _read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if isinstance(value, str) and type(value) is not Timestamp and not self.strict:
-            if not re.fullmatch(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", value) or math.isinf(float(value)):
+            if (
+                not re.fullmatch(r"[-+]?([0-9](_?[0-9])*(\.([0-9](_?[0-9])*)?)?|\.[0-9](_?[0-9])*)([eE][-+]?[0-9]+)?", value)
+                or abs(float(value)) > self._most()
+            ):
                 message = f"{show(path)} must be {self.allows}, but it is {said(value)}"
                 return ctx.refuse("wrong-value", message, at, path, "write a number, such as 0.5")
             return float(value)

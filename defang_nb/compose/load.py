@@ -28,7 +28,7 @@ from defang_nb.compose.likely_secrets import warn_of_secrets
 from defang_nb.compose.names import project_name
 from defang_nb.compose.nodes import Map, split
 from defang_nb.compose.problems import Problems
-from defang_nb.compose.selection import active, drop_inactive_jobs, drop_unused, select
+from defang_nb.compose.selection import active, drop_inactive_jobs, drop_unused, forget_others, select
 from defang_nb.compose.service_files import ServiceFiles
 from defang_nb.errors import ComposeError, NotFoundError
 from defang_nb.model.project import Project
@@ -145,11 +145,16 @@ class _Load:
         profiles = options.profiles or _profiles(seen)
         on = active(model, profiles, wanted)
         drop_inactive_jobs(model, profiles)
-        Checker(model, on, problems, strict=not options.as_compose).check()
-        on = select(on, wanted, problems)
+        # The reference checks, and reads the files of, all that profiles turn on, before it looks at the names asked for.
+        checked = active(model, profiles) if options.as_compose else on
+        Checker(model, checked, problems, strict=not options.as_compose).check()
         files = ServiceFiles(seen, problems, self.root, as_compose=options.as_compose)
-        for name, service in on.items():
+        for name, service in checked.items():
             files.resolve(name, service)
+        on = self._select(model, on, checked)
+        for name, service in on.items():
+            if name not in checked:
+                files.resolve(name, service)
             if not options.as_compose:
                 finish.to_config(service, name, problems)
         for name, job in finish.section(model, "jobs").items():
@@ -169,6 +174,15 @@ class _Load:
         names = tuple(each.name if isinstance(each, Source) else str(each.absolute()) for each in sources)
         return self._loaded(model, project, partial(typed.project, model, project, self.root, names, extended))
 
+    def _select(self, model: Map, on: dict[str, Map], checked: Mapping[str, Map]) -> dict[str, Map]:
+        wanted = self.options.services
+        selected = select(on, wanted, self.problems)
+        if self.options.as_compose:
+            Checker(model, on, self.problems, strict=False).check_dependencies(each for each in selected if each not in checked)
+        if wanted:
+            forget_others(selected)
+        return selected
+
     def _assemble(self, sources: Sequence[Source | Path]) -> tuple[str, dict[str, str], Map]:
         """The project's name, the variables, and the model of all files."""
         options, problems = self.options, self.problems
@@ -187,7 +201,7 @@ class _Load:
         documents = assembler.read([text for each in sources if (text := self._source(each)) is not None])
         flat = [document for _, found in documents for document in found]
         filler = assembler.filler if options.interpolate else None
-        name = project_name(options.project_name, seen, flat, self.root, problems, filler)
+        name = project_name(options.project_name, seen, flat, self.root, problems, filler, as_compose=options.as_compose)
         seen["COMPOSE_PROJECT_NAME"] = name
         return name, seen, assembler.model(documents)
 

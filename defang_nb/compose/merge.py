@@ -58,17 +58,19 @@ def _merged(base: Node, over: Node, path: Path) -> Node:
 
 
 def _by_subnet(base: Seq, over: Seq, path: Path) -> Seq:
-    """Pools of addresses: those of the same subnet are one."""
+    """Pools of addresses: those of the same subnet are one; a base's pool that is not named again is gone (as elsewhere)."""
     made = Seq(over.at)
-    for pool, at in base.pairs():
-        for other in over:
-            if other.get("subnet") == pool.get("subnet"):
-                pool = merge(pool, other, path)
-        made.add(pool, at)
-    known = {pool.get("subnet") for pool in base}
-    for pool, at in over.pairs():
-        if pool.get("subnet") not in known:
-            made.add(pool, at)
+    for pool, _ in base.pairs():
+        for other, at in over.pairs():
+            subnets = [each.get("subnet") for each in made]
+            if other.get("subnet") != pool.get("subnet") and other.get("subnet") not in subnets:
+                made.add(other, at)
+                continue
+            pool = merge(pool, other, path)
+            if pool.get("subnet") in subnets:
+                made[subnets.index(pool.get("subnet"))] = pool
+            else:
+                made.add(pool, at)
     return made
 
 
@@ -111,7 +113,7 @@ _IDENTITY: Final[dict[str, Callable[[Node], Node]]] = {
     "configs": _mount(""),
     **dict.fromkeys(("expose", "extra_hosts", "build.extra_hosts"), _whole),
     **dict.fromkeys(("cap_add", "cap_drop", "links", "profiles", "dns", "dns_opt", "dns_search", "tmpfs"), _name),
-    **dict.fromkeys(("build.tags", "networks.*.aliases", "networks.*.link_local_ips"), _name),
+    **dict.fromkeys(("build.tags", "build.ssh", "networks.*.aliases", "networks.*.link_local_ips"), _name),
 }
 
 

@@ -23,7 +23,7 @@ class Mode(Kind):
     allows = "a file mode such as 0444"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, str) and re.fullmatch(r"0?[0-7]{1,4}", value):
+        if isinstance(value, str) and re.fullmatch(r"[-+]?[0-7]{1,20}", value):
             value = int(value, 8)
         if isinstance(value, bool) or not isinstance(value, int):
             return wrong_type(self.allows, value, at, path, ctx)
@@ -106,7 +106,7 @@ def short(spec: str, at: Position, *, raw: bool = False) -> Map:
         raise ValueError("it is empty")
     if raw:
         fields = re.findall(r"(?:^[A-Za-z]:)?(?:\$\{[^}]*\}|[^:])+", spec)
-    elif len(spec) > 2:
+    elif len(spec.encode()) > 2:
         fields = [match[0] for match in re.finditer(r"(?:^|(?<=:))(?:[^\W\d_]:(?=[^:]|$))?[^:]*", spec)]
     else:
         fields = [spec]
@@ -150,7 +150,10 @@ class Device(Kind):
         if not is_text(value):
             return wrong_type(self.allows, value, at, path, ctx)
         source, *rest = value.split(":")
-        target = rest[0] if rest else source
+        if len(rest) > 2:
+            hint = "write SOURCE:TARGET:rwm, or a mapping with `source` and `target`"
+            return ctx.refuse("wrong-value", f"{show(path)} has too many colons", at, path, hint)
+        target = (rest[0] if rest else "") or source
         return fields_of(Map(at), at, source=source, target=target, permissions=rest[1] if len(rest) > 1 else "rwm")
 
 

@@ -20,8 +20,13 @@ def project_name(
     folder: str,
     problems: Problems,
     filler: Interpolation | None,
+    *,
+    as_compose: bool,
 ) -> str:
-    """The project's name. The first two sources must be valid as they are, the others are made so."""
+    """The project's name. The first two sources must be valid as they are, the others are made so.
+
+    A folder whose name has none of a name's letters gives `default`, but with `as_compose` none.
+    """
     for name, where in (
         (given, "the project name that was given"),
         (variables.get("COMPOSE_PROJECT_NAME"), "COMPOSE_PROJECT_NAME"),
@@ -43,7 +48,13 @@ def project_name(
             at = document.value_at("name")
             problems.error("project-name", f'the project\'s name "{filled}" has no letter or digit', at, ("name",), hint)
             return ""
-    return normalised(Path(folder).name) or "default"
+    name = normalised(Path(folder).name)
+    if not name and as_compose:
+        hint = "give it one: -p NAME, COMPOSE_PROJECT_NAME, or `name:` at the top of the file"
+        problems.error(
+            "project-name", "the folder's name has no letter or digit that a project's name may have", None, ("name",), hint
+        )
+    return name or "default"
 
 
 def normalised(name: str) -> str:

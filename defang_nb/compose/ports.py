@@ -58,7 +58,7 @@ class Ports(Kind):
                     ports = parse(str(item))
                     if len(ports) > 1:
                         ctx.problems.derive(len(ports) * PER_PORT, "ranges of ports", item_at, here)
-                    for port in ports:
+                    for port in sorted(ports, key=lambda port: f"{port['target']}/"):  # as the reference orders them
                         made.add(fields_of(Map(item_at), item_at, **port), item_at)
                 except PortError as problem:
                     ctx.refuse("wrong-port", f"{show(here)}: {problem}", item_at, here, _HINT)
@@ -83,13 +83,17 @@ class Ports(Kind):
 
 def parse(text: str) -> list[dict[str, Node]]:
     """The short form's ports. Raises PortError."""
-    head, slash, protocol = text.partition("/")
-    protocol = protocol.lower() if slash else "tcp"
+    head, protocol, *_ = *text.split("/"), ""
+    protocol = protocol.lower() or "tcp"
     if protocol not in _PROTOCOLS:
         raise PortError(f"the protocol must be one of {', '.join(_PROTOCOLS)}, but it is {said(protocol)}")
     *hosts, container = head.rsplit(":", 2)
     published = hosts[-1] if hosts else ""
-    address = hosts[0].strip("[]") if len(hosts) == 2 else ""
+    address = hosts[0] if len(hosts) == 2 else ""
+    if address.startswith("[") and address.endswith("]"):
+        address = address[1:-1]
+    elif ":" in address:
+        raise PortError(f"{said(address)} has to stand in brackets, as [::1] does")
     if not container:
         raise PortError("no port is given")
     if address and not _is_address(address):
@@ -113,7 +117,7 @@ def parse(text: str) -> list[dict[str, Node]]:
 
 
 def _range(text: str, what: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", text)
+    match = re.fullmatch(r"([0-9]+)(?:-([0-9]+)(?:-.*)?)?", text)
     if not match:
         raise PortError(f"{said(text)} is no {what} port")
     first, last = (int(each[:_DIGITS]) for each in (match[1], match[2] or match[1]))

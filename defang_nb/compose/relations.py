@@ -149,7 +149,10 @@ class Resource(Kind):
             return Map(at)
         if isinstance(read, Map) and isinstance(old := read.get("external"), Map):
             read["external"] = True
-            if "name" in old:
+            if (known := read.get("name") or ctx.text_below((*path, "name"))) and known != old.get("name", known):
+                message = f"{show(path)} has a name, and another one in external.name"
+                ctx.refuse("exclusive-keys", message, old.key_at("name"), (*path, "external", "name"), "keep only `name`")
+            elif "name" in old:
                 fields_of(read, read.value_at("external") or at, name=old["name"])
         if isinstance(read, Map) and isinstance(file := read.get("file"), str):
             read["file"] = absolute(file, ctx.base, ctx.home, windows=True)

@@ -10,12 +10,13 @@ from defang_nb.compose.nodes import Map
 from defang_nb.compose.problems import Problems, did_you_mean, known_here
 
 
-def active(model: Map, profiles: Collection[str], wanted: Sequence[str]) -> dict[str, Map]:
-    """The services that `profiles` turn on; those `wanted` by name bring their own profiles along."""
+def active(model: Map, profiles: Collection[str], wanted: Sequence[str] = ()) -> dict[str, Map]:
+    """The services that `profiles` turn on; those `wanted` by name that are off bring their own profiles along."""
     services = services_of(model)
     on = set(profiles)
     for name in wanted:
-        on.update(services[name].get("profiles", ()) if name in services else ())
+        if name in services and not _is_on(services[name], profiles):
+            on.update(services[name].get("profiles", ()))
     return {name: service for name, service in services.items() if _is_on(service, on)}
 
 
@@ -47,11 +48,15 @@ def select(services: Mapping[str, Map], wanted: Sequence[str], problems: Problem
         if name not in keep:
             keep.add(name)
             open_ += section(services[name], "depends_on")
-    for name in keep:
-        depends = section(services[name], "depends_on")
-        for other in [other for other in depends if other not in keep]:
-            del depends[other]
     return {name: service for name, service in services.items() if name in keep}
+
+
+def forget_others(selected: Mapping[str, Map]) -> None:
+    """Take away dependencies on services that were not selected."""
+    for service in selected.values():
+        depends = section(service, "depends_on")
+        for other in [other for other in depends if other not in selected]:
+            del depends[other]
 
 
 def drop_unused(model: Map) -> None:
@@ -60,11 +65,11 @@ def drop_unused(model: Map) -> None:
     for _, _, service in workloads(model):
         for key in ("networks", "models"):
             used[key].update(section(service, key))
-        used["volumes"].update(mount["source"] for mount in service.get("volumes", ()) if mount.get("source"))
+        mounts = service.get("volumes", ())
+        used["volumes"].update(mount["source"] for mount in mounts if mount["type"] == "volume" and mount.get("source"))
         for key in ("secrets", "configs"):
             for owner in (service, section(service, "build")):
                 used[key].update(each["source"] for each in owner.get(key, ()) if "source" in each)
-        used["configs"].update(filter(None, [section(service, "credential_spec").get("config")]))
     for key, names in used.items():
         resources = section(model, key)
         for name in [name for name in resources if name not in names]:

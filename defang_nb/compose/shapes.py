@@ -158,11 +158,12 @@ _VALUE: Final = Scalar((str, int, float, bool, type(None)), None, "a string, num
 class KeyValues:
     """`KEY: value` or a list of `KEY=value`; canonical: a mapping to text. `null` is what a key without value becomes.
 
-    `once`: a list may not say the same thing twice.
+    `once`: a list may not say the same thing twice; `tight`: nor have keys that end with a space.
     """
 
     null: str | None = None
     once: bool = False
+    tight: bool = False
     allows: str = "a mapping, or a list of KEY=value strings"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
@@ -195,6 +196,10 @@ class KeyValues:
                 ctx.refuse("wrong-type", message, item_at, (*path, index), "write KEY=value")
                 continue
             key, text = split_text(item, "=")
+            if self.tight and key[-1:].isspace():
+                message = f"{show((*path, index))} has a name with a space at its end"
+                ctx.refuse("wrong-value", message, item_at, (*path, index), "write KEY=value, without spaces around the `=`")
+                continue
             made.put(key, self.null if text is None else text, value, index)
         return made
 

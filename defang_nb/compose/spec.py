@@ -22,7 +22,7 @@ _DURATION: Final = Duration()
 _STRINGS: Final = ListOf(_STR)
 _STRING_OR_LIST: Final = ListOf(_STR, single=True)
 _LABELS: Final = KeyValues("")
-_ENVIRONMENT: Final = KeyValues(None)
+_ENVIRONMENT: Final = KeyValues(None, tight=True)
 _ULIMITS: Final = MapOf(Ulimit())
 _OPTIONS: Final = MapOf(Scalar())
 _OPTIONS_OR_NULL: Final = MapOf(Scalar((str, int, float, type(None)), "", "a string, number or empty"))
@@ -36,7 +36,7 @@ _HOOKS: Final = ListOf(
             "user": _STR,
             "privileged": _BOOL,
             "working_dir": _STR,
-            "environment": KeyValues(None, once=True),
+            "environment": KeyValues(None, once=True, tight=True),
         },
         required=("command",),
     )
@@ -224,7 +224,7 @@ _CONTAINER: Final = Struct(
         "networks": Names(Nullable(_NETWORK_OF_SERVICE), None),
         "oom_kill_disable": _BOOL,
         "oom_score_adj": Int(-1000, 1000),
-        "pid": _STR,
+        "pid": Nullable(_STR),
         "pids_limit": Int(cut=True),
         "platform": _STR,
         "ports": Ports(),
@@ -278,7 +278,7 @@ SERVICE: Final = Struct(
             Struct(
                 {
                     **{key: kind for key, kind in _CONTAINER.fields.items() if key not in _NOT_OF_STEPS},
-                    "environment": KeyValues(None, once=True),
+                    "environment": KeyValues(None, once=True, tight=True),
                     "per_replica": _BOOL,
                 }
             )

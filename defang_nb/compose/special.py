@@ -78,13 +78,14 @@ class GpuDevice(Kind):
 
 
 class Options(Kind):
-    """A provider's option: one value or several; canonical: a list of texts."""
+    """A provider's option: one value or several, which are laid over each other as such; canonical: a list of texts."""
 
     allows = "a string, number or boolean, or a list of them"
-    _list = ListOf(Scalar((str, int, float, bool), None, "a string, number or boolean"), single=True)
+    _one = Scalar((str, int, float, bool), None, "a string, number or boolean, or a list of them")
+    _list = ListOf(_one)
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        return self._list.read(value, at, path, ctx)
+        return (self._list if isinstance(value, Seq) else self._one).read(value, at, path, ctx)
 
 
 class Filled(Kind):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -71,12 +72,26 @@ TOP = [
     case("wrong-type", "services.a", "services: {a: §7}\n"),
     case("missing-key", "secrets.s", "services: {a: {image: x}}\nsecrets: {§s: {}}\n"),
     case("exclusive-keys", "configs.c.content", "services: {a: {image: x}}\nconfigs:\n  c:\n    file: a\n    §content: b\n"),
+    case(
+        "exclusive-keys",
+        "volumes.v.external.name",
+        "services: {a: {image: x}}\nvolumes: {v: {name: m, external: {§name: n}}}\n",
+    ),
     case("deprecated", "volumes.v.external", "services: {a: {image: x}}\nvolumes: {v: {external: §{name: n}}}\n"),
     case("missing-key", "models.m.model", "services: {a: {image: x}}\nmodels: {m: §{}}\n"),
     case("project-name", "name", "services: {a: {image: x}}\n", options={"project_name": "Not Valid"}),
+    case("project-name", "name", "services: {a: {image: x}}\n", options={"working_dir": Path("/--"), "as_compose": True}),
     case("unknown-service", "", "services: {web: {image: x}}\n", options={"services": ["wbe"]}),
 ]
+OFF = "  b: {build: ., profiles: [q]}\n"
 TYPES = [
+    service("inactive-service", "build.additional_contexts.k", "build: {additional_contexts: {k: §'service:b'}}", OFF),
+    service(
+        "inactive-service",
+        "network_mode",
+        "depends_on: {b: {condition: service_started, required: false}}\nnetwork_mode: §service:b",
+        OFF,
+    ),
     service("wrong-type", "user", "user: §7"),
     service("wrong-type", "user", "user:§"),
     service("wrong-type", "user", "user: §2024-01-01"),
@@ -105,9 +120,12 @@ TYPES = [
     service("wrong-type", "environment", "environment: §x"),
     service("wrong-type", "environment.A", "environment: {A: §[1]}"),
     service("wrong-type", "environment[0]", "environment: [§{A: 1}]"),
+    service("wrong-value", "environment[0]", "environment: [§A =1]"),
+    service("wrong-type", "pid", "pid:§"),
     service("wrong-type", "command", "command: §7"),
     service("wrong-value", "command", "command: §a 'b"),
     service("wrong-value", "command", "command: §a (b"),
+    service("wrong-value", "command", "command: §a\\"),
     service("wrong-type", "healthcheck.test", "healthcheck: {test: §7}"),
     service("wrong-value", "healthcheck.test", "healthcheck: {test: §[curl, x]}"),
     service("exclusive-keys", "gpus[0].device_ids", "gpus: [{count: 1, §device_ids: ['0']}]"),
@@ -123,6 +141,7 @@ TYPES = [
     service("wrong-value", "extra_hosts[0]", "extra_hosts: [§nohost]"),
     service("wrong-type", "ulimits.nofile", "ulimits: {nofile: §[1]}"),
     service("wrong-type", "devices[0]", "devices: [§7]"),
+    service("wrong-value", "devices[0]", "devices: [§'a:b:c:d']"),
     service("unknown-key", "immage", "§immage: x"),
     service("unknown-key", "healthcheck.intervall", "healthcheck: {§intervall: 1s}"),
 ]
@@ -137,6 +156,7 @@ PORTS_AND_MOUNTS = [
     service("wrong-port", "ports[0]", "ports: [§'70000']"),
     service("wrong-port", "ports[0]", "ports: [§'90-80']"),
     service("wrong-port", "ports[0]", "ports: [§'8080:0']"),
+    service("wrong-port", "ports[0]", "ports: [§'::1:80:80']"),
     service("wrong-value", "ports[0].target", "ports: [{target: §70000}]"),
     service("wrong-value", "ports[0].target", "ports: [{target: §-1}]"),
     service("missing-key", "ports[0].target", "ports: [§{published: 80}]"),

@@ -42,7 +42,7 @@ def place(case: Case, folder: Path) -> str:
 def findings(case: Case, folder: Path) -> tuple[Diagnostic, ...]:
     files = [folder / name for name in case.loaded]
     try:
-        return load(files, working_dir=folder, **{"environ": {"HOME": "/h"}, **case.options}).diagnostics
+        return load(files, **{"working_dir": folder, "environ": {"HOME": "/h"}, **case.options}).diagnostics
     except ComposeError as error:
         return error.diagnostics
 
