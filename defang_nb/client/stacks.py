@@ -10,7 +10,8 @@ from defang_nb.model.stack import LOCAL, STACK_NAME, Stack
 
 FOLDER = ".defang"
 FROM_ENVIRONMENT = (
-    "CONTAINER_HOST", "DEFANG_BIND", "DEFANG_BUILDER", "DEFANG_ENGINE", "DEFANG_EXCLUDE_NEWER", "DOCKER_CONFIG",
+    "CONTAINER_HOST", "DEFANG_BIND", "DEFANG_BUILDER", "DEFANG_ENGINE", "DEFANG_EXCLUDE_NEWER", "DEFANG_KANIKO_IMAGE",
+    "DEFANG_REGISTRY", "DEFANG_REGISTRY_MIRROR", "DOCKER_CONFIG",
     "DOCKER_CONTEXT", "DOCKER_HOST",
 )  # fmt: skip
 """Settings that this process's environment may give where the stack does not: a cd that runs already has another environment.

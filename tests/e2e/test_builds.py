@@ -161,6 +161,10 @@ def test_the_engine_says_which_builder_it_has(bench: Bench) -> None:
     assert isinstance(engine_builder(bench.connect, {"ApiVersion": "1.24"}), Classic)
 
 
+def marks(project: str, urn: str) -> dict[str, str]:
+    return {labels.PROJECT: project, labels.STACK: "test", labels.URN: urn}
+
+
 class Images:
     """The resource type over a store in a folder."""
 
@@ -169,7 +173,7 @@ class Images:
         self.store = FileStore(bench.folder / "store")
         secrets = {"TOKEN": "hunter2-and-more"}
         self.type = ImageType(
-            bench.connect, self.store, lambda marks: BuildKit(bench.connect, marks), lambda *_: secrets, "test"
+            bench.connect, self.store, lambda marks: BuildKit(bench.connect, marks), lambda *_: secrets, marks
         )
 
     async def operation(self, files: Mapping[str, str], tag: str) -> Operation:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from defang_nb.build import archive, manifest
@@ -99,6 +100,16 @@ async def test_what_is_pushed_runs_and_a_change_of_a_source_file_leaves_the_othe
     assert yard.cached == []
     assert [each.step for each in yard.lines if each.step] == list(range(1, 8))
     assert yard.containers() == []
+
+    # Another machine need not build what the registry has.
+    with yard.dockerd.client() as client:
+        for each in (image, f"{yard.project}/app:1"):
+            client.images.remove(each)
+    builder = Kaniko(yard.connect, registry_of(yard.settings), image=yard.image)
+    source = ImageSource(reference=f"{yard.project}/app:1", digest="", context_key="", services=("app",))
+    assert await builder.existing(source) == image
+    assert yard.run(image, "cat", "/needs") == "flask\n"
+    assert await builder.existing(msgspec.structs.replace(source, reference=f"{yard.project}/app:2")) == ""
 
     again = await yard.build({**files, "main.py": "print(2)\n"}, {"WHO": ("ada",)})
     assert again != image

@@ -36,7 +36,7 @@ class DockerBackend:
         return DockerEngine(self._paths, self._stack, self._settings)
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
-        return checks.check(project)
+        return [*checks.builder(project, self._settings), *checks.check(project)]
 
     def resource_types(self) -> Sequence[ResourceType]:
         from defang_nb.providers.local.docker.builders.choose import builders
@@ -51,7 +51,7 @@ class DockerBackend:
         made = builders(engine.connect, self._settings, lambda: engine.call(lambda client: client.version()))
         return [
             NetworkType(engine), VolumeType(engine), AddressType(engine), PulledImageType(engine), ServiceType(engine),
-            JobType(engine), ImageType(engine.connect, self._store, made, engine.secret_values, self._stack),
+            JobType(engine), ImageType(engine.connect, self._store, made, engine.secret_values, engine.marks),
         ]  # fmt: skip
 
     def compile(self, project: Project, images: Sequence[ImageSource], digests: Mapping[str, str]) -> Sequence[Resource]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from defang_nb.errors import UsageError
 from defang_nb.model.project import ManagedKind, Project, Service
-from defang_nb.model.source import Diagnostic
+from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.providers.local.docker import stores
+from defang_nb.providers.local.docker.builders import setting
 from defang_nb.providers.support import Support, support
 
 
@@ -19,6 +21,15 @@ def check(project: Project) -> list[Diagnostic]:
     table = support("docker")
     cases = [finding for service in project.services.values() for finding in _findings(project, service, table)]
     return [*table.findings(project), *cases]
+
+
+def builder(project: Project, settings: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """What is wrong with the builder that is asked for, where something has to be built."""
+    if any(service.build for service in project.services.values()):
+        try:
+            setting.check(settings)
+        except UsageError as error:
+            yield Diagnostic(severity=Severity.ERROR, code="builder", message=error.message, hint=error.hint)
 
 
 def _findings(project: Project, service: Service, table: Support) -> Iterator[Diagnostic]:

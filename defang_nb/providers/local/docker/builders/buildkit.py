@@ -36,6 +36,10 @@ class BuildKit:
         self._connect = connect
         self._labels = dict(labels or {})
 
+    async def existing(self, source: ImageSource) -> str:
+        """Nothing is anywhere else."""
+        return ""
+
     async def build(self, source: ImageSource, context: Path, args: Mapping[str, str], emit: Tell) -> str:
         """See `Builder`."""
         name = secrets.token_hex(16)

@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from defang_nb.build.kaniko import IMAGE
-from defang_nb.errors import UsageError
 from defang_nb.providers.local.docker.builders.buildkit import BuildKit
 from defang_nb.providers.local.docker.builders.classic import Classic
 from defang_nb.providers.local.docker.builders.kaniko import IMAGE_SETTING, Kaniko
 from defang_nb.providers.local.docker.builders.port import Builder
 from defang_nb.providers.local.docker.builders.registry import registry_of
+from defang_nb.providers.local.docker.builders.setting import KANIKO, check, wanted
 from defang_nb.providers.local.docker.builders.stream import Connect
-
-BUILDER = "DEFANG_BUILDER"
-"""The setting: `engine` (where nothing is said) or `kaniko`."""
 
 _BUILDKIT = (1, 39)
 """The API version since which BuildKit is no experiment (Docker 18.09)."""
@@ -27,17 +24,16 @@ Builders = Callable[[Mapping[str, str]], Builder]
 def builders(connect: Connect, settings: Mapping[str, str], version: Callable[[], Mapping[str, Any]]) -> Builders:
     """The builder that the stack's settings ask for. `version` gives what the engine's GET /version answers.
 
-    Raises `UsageError` for a builder that there is not, and for Kaniko without a registry.
+    The function that this gives asks the engine, and raises `UsageError` as `check` does.
     """
-    match settings.get(BUILDER, "").strip().lower():
-        case "" | "engine":
-            return lambda marks: engine_builder(connect, version(), marks)
-        case "kaniko":
-            registry = registry_of(settings)
-            image = settings.get(IMAGE_SETTING, "") or IMAGE
-            return lambda marks: Kaniko(connect, registry, marks, image=image)
-        case other:
-            raise UsageError(f"there is no builder {other!r}", hint=f"{BUILDER} is engine or kaniko")
+
+    def make(marks: Mapping[str, str]) -> Builder:
+        check(settings)
+        if wanted(settings) == KANIKO:
+            return Kaniko(connect, registry_of(settings), marks, image=settings.get(IMAGE_SETTING, "") or IMAGE)
+        return engine_builder(connect, version(), marks)
+
+    return make
 
 
 def engine_builder(connect: Connect, version: Mapping[str, Any], marks: Mapping[str, str] | None = None) -> Builder:

@@ -42,6 +42,10 @@ class Classic:
         self._connect = connect
         self._labels = dict(labels or {})
 
+    async def existing(self, source: ImageSource) -> str:
+        """Nothing is anywhere else."""
+        return ""
+
     async def build(self, source: ImageSource, context: Path, args: Mapping[str, str], emit: Tell) -> str:
         """See `Builder`. This builder ends what it does when the connection is cut."""
         story = _Story(emit)

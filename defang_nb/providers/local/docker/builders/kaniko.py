@@ -41,7 +41,7 @@ class Kaniko:
         self._image = image
 
     async def build(self, source: ImageSource, context: Path, args: Mapping[str, str], emit: Tell) -> str:
-        """See `Builder`. What the registry has already under the source's reference is built anew: ask `pushed` before."""
+        """See `Builder`."""
         story = Story(await asyncio.to_thread(read_dockerfile, context, source), emit)
         run, say = _Run(self._connect), emit_from(emit)
         try:
@@ -56,6 +56,22 @@ class Kaniko:
             return pushed
         finally:
             await asyncio.shield(asyncio.ensure_future(run.end()))
+
+    async def existing(self, source: ImageSource) -> str:
+        """What the registry has under the source's reference, fetched."""
+
+        def ask(client: Any) -> str:
+            from docker.errors import APIError
+
+            try:
+                found = client.inspect_distribution(self.job(source, {}).destination)
+            except APIError:
+                return ""  # not there, or not to be asked for: building it will tell
+            pushed = f"{self._repository(source)}@{found['Descriptor']['digest']}"
+            _fetch(client, pushed, source.reference)
+            return pushed
+
+        return str(await _Run(self._connect).do(ask))
 
     def job(self, source: ImageSource, args: Mapping[str, str]) -> Job:
         """What the executor is asked for."""

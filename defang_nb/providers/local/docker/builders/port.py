@@ -20,3 +20,7 @@ class Builder(Protocol):
         Dockerfile's line and the last lines of the log where a step failed, `ProviderError` where the engine did.
         """
         ...
+
+    async def existing(self, source: ImageSource) -> str:
+        """What `build` would give, if it is somewhere else than on the engine already (and is on the engine now); else ""."""
+        ...

@@ -13,11 +13,11 @@ import msgspec
 from defang_nb.errors import DefangError, ProviderError
 from defang_nb.model.events import BuildLine
 from defang_nb.model.image import ImageSource
-from defang_nb.model.resource import Recorded
+from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.value import Json, config_keys
-from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.builders.choose import Builders
 from defang_nb.providers.local.docker.builders.hidden import held
+from defang_nb.providers.local.docker.builders.port import Builder
 from defang_nb.providers.local.docker.builders.stream import Connect
 from defang_nb.providers.local.process.engine import fill, parse_urn
 from defang_nb.provision.ports import Made, ObjectStore, OnCancel, Operation, TransientError
@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 Secrets = Callable[[str, Json], Mapping[str, str]]
 """The configuration values of a project that inputs name. Raises `NotFoundError` for one that is not set."""
+
+
+Marks = Callable[[str, str], Mapping[str, str]]
+"""The labels of what is ours, by its project and urn."""
 
 
 class ImageType:
@@ -41,19 +45,24 @@ class ImageType:
     lag = 0.0
     idempotent = True
 
-    def __init__(self, connect: Connect, store: ObjectStore, builders: Builders, secrets: Secrets, stack: str) -> None:
+    def __init__(self, connect: Connect, store: ObjectStore, builders: Builders, secrets: Secrets, marks: Marks) -> None:
         self._connect = connect
         self._store = store
         self._builders = builders
         self._secrets = secrets
-        self._stack = stack
+        self._marks = marks
 
     async def create(self, operation: Operation) -> Made:
         """Nothing is built where the reference exists: it is a pure function of what an image is made from."""
-        reference = operation.resource.inputs["reference"]
+        resource = operation.resource
+        reference = resource.inputs["reference"]
         if image := await self._ask(lambda client: _id(client, reference)):
-            operation.emit(BuildLine(urn=operation.resource.urn, line="built already", cached=True))
+            operation.emit(BuildLine(urn=resource.urn, line="built already", cached=True))
             return _made(image, reference)
+        source = msgspec.convert(resource.inputs["source"], ImageSource)
+        if pushed := await (await self._builder(resource)).existing(source):
+            operation.emit(BuildLine(urn=resource.urn, line=f"built already: {pushed}", cached=True))
+            return _made(await self._ask(lambda client: _id(client, pushed)), reference)
         return await self._build(operation)
 
     async def update(self, operation: Operation) -> Made:
@@ -65,8 +74,10 @@ class ImageType:
         return made
 
     async def find(self, urn: str) -> Made | None:
+        marks = self._marks(parse_urn(urn)[0], urn)
+
         def newest(client: Any) -> Made | None:
-            found = client.images(filters={"label": [f"{labels.URN}={urn}", f"{labels.STACK}={self._stack}"]})
+            found = client.images(filters={"label": [f"{key}={value}" for key, value in marks.items()]})
             named = [each for each in found if each.get("RepoTags")]
             if not named:
                 return None
@@ -100,8 +111,7 @@ class ImageType:
         def emit(line: str, *, step: int = 0, steps: int = 0, cached: bool = False, seconds: float = 0.0) -> None:
             operation.emit(BuildLine(urn=resource.urn, line=line, step=step, steps=steps, cached=cached, seconds=seconds))
 
-        marks = {labels.PROJECT: project, labels.STACK: self._stack, labels.URN: resource.urn}
-        builder = self._builders(marks)
+        builder = await self._builder(resource)
         with tempfile.TemporaryDirectory(prefix="defang-nb-context-") as folder:
             archive = Path(folder) / Path(source.context_key).name
             await self._store.download(source.context_key, archive)
@@ -111,6 +121,10 @@ class ImageType:
                 raise hidden.error(error) from None
         # The same image is called by its id, whether it was built here or fetched from where it was pushed to.
         return _made(await self._ask(lambda client: _id(client, image)) or image, source.reference)
+
+    async def _builder(self, resource: Resource) -> Builder:
+        marks = self._marks(parse_urn(resource.urn)[0], resource.urn)
+        return await asyncio.to_thread(self._builders, marks)
 
     async def _ask(self, what: Callable[[Any], T]) -> T:
         """Ask the engine in a thread. Raises `ProviderError`, and `TransientError` where it can't be reached."""
@@ -148,13 +162,20 @@ def _id(client: Any, name: str) -> str:
 
 
 def _remove(client: Any, name: str, image: str) -> None:
-    """Remove `name` if it still names `image`; what a container uses stays."""
-    from docker.errors import APIError
+    """Remove `name` if it still names `image`, and what it was fetched as; what a container uses stays."""
+    from docker.errors import APIError, ImageNotFound
 
-    if _id(client, name) != _id(client, image) or not image:
-        return
     try:
-        client.remove_image(name)
-    except APIError as error:
-        if error.status_code not in (404, 409):
-            raise
+        found = client.inspect_image(name)
+    except ImageNotFound:
+        return
+    if not image or found["Id"] != _id(client, image):
+        return
+    repository = name.rpartition(":")[0]
+    pushed = [each for each in found.get("RepoDigests") or [] if each.partition("@")[0].endswith(f"/{repository}")]
+    for each in (name, *pushed):
+        try:
+            client.remove_image(each)
+        except APIError as error:
+            if error.status_code not in (404, 409):
+                raise
