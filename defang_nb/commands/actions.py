@@ -10,7 +10,8 @@ from defang_nb.client import api
 from defang_nb.commands import secrets
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
-from defang_nb.errors import DefangError
+from defang_nb.commands.tree import STDIN
+from defang_nb.errors import DefangError, UsageError
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
@@ -28,7 +29,11 @@ def inputs(invocation: Invocation, host: Host) -> dict[str, Any]:
         "env_files": invocation.many("env_files"),
     }
     if files := invocation.many("files"):
-        return {**known, "files": files}
+        if STDIN not in files:
+            return {**known, "files": files}
+        if len(files) > 1:
+            raise UsageError(f"`-f {STDIN}` takes the whole project from stdin: give no other file")
+        return {**known, "text": host.stdin(), "name": "stdin"}
     if source := host.source(known["project"]):
         return {**known, "text": source.text, "name": source.label, "project": known["project"] or source.project or None}
     return known

@@ -11,7 +11,7 @@ import msgspec
 from defang_nb import compose
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
-from defang_nb.commands.tree import LISTS
+from defang_nb.commands.tree import LISTS, STDIN
 from defang_nb.compose import Loaded, Source
 from defang_nb.compose.emit import yaml_text
 from defang_nb.errors import UsageError
@@ -35,11 +35,15 @@ def compose_config(invocation: Invocation, host: Host) -> None:
 
 def _load(invocation: Invocation, host: Host, asked: str) -> Loaded:
     """From the named files, else the face's own text, else the files that are found from here."""
-    files = [Path(each).expanduser().absolute() for each in invocation.many("files")]
-    own = None if files else host.source(invocation.text("project"))
+    named = invocation.many("files")
+    sources: list[Source | Path] = [
+        Source("stdin", host.stdin()) if each == STDIN else Path(each).expanduser().absolute() for each in named
+    ]
+    own = None if named else host.source(invocation.text("project"))
+    folders = [each.parent for each in sources if isinstance(each, Path)]
     return compose.load(
-        files or ([Source(own.label, own.text)] if own else None),
-        working_dir=files[0].parent if files else Path.cwd(),
+        sources or ([Source(own.label, own.text)] if own else None),
+        working_dir=folders[0] if folders else Path.cwd(),
         project_name=invocation.text("project") or (own.project if own else "") or None,
         env_files=[Path(each).expanduser().absolute() for each in invocation.many("env_files")],
         profiles=["*"] if asked == "profiles" else invocation.many("profiles"),

@@ -89,9 +89,17 @@ class Command:
         return (*(option for option in self.options if face in option.faces), HELP)
 
 
+STDIN = "-"
+"""What stands for standard input where a file is named."""
+
 HELP = Option(("-h", "--help"), "show this help", "help")
 FILES = Option(
-    ("-f", "--file"), "Compose file; again for more, later ones win", "files", "FILE", repeat=True, completes=Complete.FILE
+    ("-f", "--file"),
+    "Compose file, or - for stdin; again for more, later ones win",
+    "files",
+    "FILE",
+    repeat=True,
+    completes=Complete.FILE,
 )
 PROJECT = Option(("-p", "--project-name"), "the project's name, instead of the file's", "project", "NAME")
 STACK = Option(("-s", "--stack"), "where to deploy to (default: local)", "stack", "NAME", completes=Complete.STACK)

@@ -102,7 +102,7 @@ def load(
     Raises ComposeError with every problem found, NotFoundError when there is no Compose file.
     """
     given = os.environ if environ is None else environ
-    folder = working_dir.absolute()
+    folder = Path(os.path.normpath(working_dir.absolute()))
     start = folder
     env_files = [folder / each for each in env_files or given.get("COMPOSE_ENV_FILES", "").split(",") if str(each)]
     if sources is None:
@@ -252,7 +252,7 @@ def _named(environ: Mapping[str, str], folder: Path, env_files: Sequence[Path]) 
         files = [str(each) for each in env_files or [folder / ".env"]]
         seen = variables.of_project(environ, (), files, Problems(), str(folder), as_compose=True)
     separator = seen.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
-    return [folder / name for name in seen.get("COMPOSE_FILE", "").split(separator) if name]
+    return [Path(os.path.normpath(folder / name)) for name in seen.get("COMPOSE_FILE", "").split(separator) if name]
 
 
 def _profiles(seen: Mapping[str, str]) -> list[str]:

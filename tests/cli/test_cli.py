@@ -104,6 +104,17 @@ def test_compose_config_prints_what_loads_again_and_lists_what_is_in_it(tmp_path
     assert run("compose", "config", "-q", cwd=tmp_path).stdout == ""
 
 
+def test_a_compose_file_may_come_from_stdin(tmp_path: Path) -> None:
+    (tmp_path / "over.yaml").write_text("services: {web: {tty: true}}\n")
+    text = "services: {web: {image: nginx, hostname: h, volumes: ['./d:/d']}}\n"
+    done = run("compose", "config", "--format", "json", "-f", "-", "-f", "over.yaml", cwd=tmp_path, stdin=text)
+    web = json.loads(done.stdout)["services"]["web"]
+    assert (web["tty"], web["volumes"][0]["source"]) == (True, str(tmp_path / "d"))
+    wrong = run("preview", "-f", "-", cwd=tmp_path, stdin="services: {web: {immage: nginx}}\n")
+    assert "stdin:1:18: unknown key" in wrong.stderr
+    assert run("preview", "-f", "-", "-f", "over.yaml", cwd=tmp_path, stdin=text).returncode == 2
+
+
 def test_no_compose_file_is_said_in_a_line(tmp_path: Path) -> None:
     done = run("up", cwd=tmp_path)
     assert done.returncode in (3, 11)

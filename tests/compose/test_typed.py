@@ -61,9 +61,9 @@ def test_volumes(folder) -> None:
     ).volumes
     assert mounts == (
         Mount(kind="volume", source="data", target="/d", read_only=True),
-        Mount(kind="bind", source=str(folder.path / "x"), target="/x"),
+        Mount(kind="bind", source=str(folder.path / "x"), target="/x", options={"create_host_path": True}),
         Mount(kind="volume", target="/anon"),
-        Mount(kind="bind", source="/home/u/h", target="/h"),
+        Mount(kind="bind", source="/home/u/h", target="/h", options={"create_host_path": True}),
         Mount(kind="tmpfs", target="/t"),
     )
 
