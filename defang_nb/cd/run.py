@@ -25,6 +25,7 @@ from defang_nb.provision.calls import StoppedError, unless
 from defang_nb.provision.drift import Observed
 from defang_nb.provision.executor import Applied, apply, drift, observe, recover, refresh
 from defang_nb.provision.lease import Holding, Lease
+from defang_nb.provision.moves import explain
 from defang_nb.provision.owner import this_process
 from defang_nb.provision.planner import plan as make_plan
 from defang_nb.provision.ports import ObjectStore
@@ -159,7 +160,7 @@ class Run:
         plan = make_plan(
             desired, state.recorded, types, observed, force=self._forced(desired), drifted=drifted, state_version=state.version
         )
-        plan = self._respect_protection(plan, state.recorded)
+        plan = self._explain(self._respect_protection(plan, state.recorded), desired, state.recorded)
         self.story.tell(Planned(plan=plan))
         if request.expected is not None:
             check_expected(plan, request.expected)
@@ -214,6 +215,15 @@ class Run:
         self.story.tell(Diagnosed(diagnostic=Diagnostic(severity=Severity.INFO, code="kept-data", message=message, hint=hint)))
         spared = _with_dependencies([step.urn for step in kept], recorded)
         return msgspec.structs.replace(plan, steps=tuple(step for step in plan.steps if step.urn not in spared))
+
+    def _explain(self, plan: Plan, desired: Sequence[Resource], recorded: Mapping[str, Recorded]) -> Plan:
+        """Tell what several steps mean together: a service that was renamed, a port that moves."""
+        if self.request.kind is Kind.DOWN:
+            return plan
+        explained = explain(plan, desired, recorded, self._provider.resource_types())
+        for words in explained.words:
+            self.story.tell(Diagnosed(diagnostic=Diagnostic(severity=Severity.INFO, code="moved", message=words)))
+        return explained.plan
 
     async def _contexts(self, plan: Plan, desired: Sequence[Resource]) -> None:
         """Refuse what would have to be built from a context that is not (or no longer) there, before anything is touched."""

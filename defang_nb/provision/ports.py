@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -151,4 +151,13 @@ class ResourceType(Protocol):
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         """Wait until it is usable; the final outputs. Raises `DefangError` (what, and the last log lines) when it never is."""
+        ...
+
+
+@runtime_checkable
+class Exclusive(Protocol):
+    """A resource type whose resources hold what only one can have at a time. A type need not be one of these."""
+
+    def claims(self, inputs: Mapping[str, Json]) -> Sequence[str]:
+        """What a resource with these inputs holds, in words for people: "port 8080", "example.org"."""
         ...

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,11 @@ class ServiceNote(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     outputs: Mapping[str, Json] = {}
 
+    @property
+    def listens(self) -> Sequence[int]:
+        """The ports of this machine that are told to people."""
+        return [int(str(each["url"]).rpartition(":")[2]) for each in self.outputs.get("endpoints") or ()]
+
 
 class Engine:
     """One stack's engine. Cheap to make; touches nothing."""
@@ -38,7 +44,16 @@ class Engine:
         self.paths = paths
         self.supervisor = Supervisor(paths)
         self.book = PortBook(paths.root / "ports.json")
+        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
         self.bind = settings.get(BIND_SETTING, "") or "127.0.0.1"
+
+    def lock(self, project: str, service: str) -> asyncio.Lock:
+        """Held by who starts or stops a service. Nobody may hold two of them."""
+        return self._locks.setdefault((project, service), asyncio.Lock())
+
+    def listening(self, project: str) -> Mapping[int, str]:
+        """Port of this machine → the service of the project that was last started to answer there."""
+        return {port: note.service for note in self.notes(project) for port in note.listens}
 
     def folder(self, project: str, service: str) -> Path:
         return self.paths.services / project / service

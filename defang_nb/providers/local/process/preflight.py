@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from defang_nb.model.excerpt import excerpt
@@ -17,11 +17,11 @@ from defang_nb.providers.local.process.engine import Engine, parse_urn
 def taken_ports(engine: Engine, project: Project, desired: Sequence[Resource]) -> list[Diagnostic]:
     """An error for each port that was asked for by number and is held by another service, or by a stranger."""
     addresses = [resource for resource in desired if resource.type == ADDRESS]
-    stay = {address.urn for address in addresses}
+    stay = {address.urn: {each["published"] for each in address.inputs["ports"] if each["exact"]} for address in addresses}
     return [each for address in addresses for each in _taken(engine, project, address, stay)]
 
 
-def _taken(engine: Engine, project: Project, address: Resource, stay: Collection[str]) -> Iterator[Diagnostic]:
+def _taken(engine: Engine, project: Project, address: Resource, stay: Mapping[str, Collection[int]]) -> Iterator[Diagnostic]:
     _, service = parse_urn(address.urn)
     ours = engine.book.read().get(address.urn, {}).values()
     for port in address.inputs["ports"]:
@@ -30,8 +30,8 @@ def _taken(engine: Engine, project: Project, address: Resource, stay: Collection
             continue
         holding = engine.book.owner(published)
         owner = parse_urn(holding)
-        if owner[0] == project.name and holding not in stay:
-            continue  # this deployment deletes it, and the new address waits for that
+        if owner[0] == project.name and published not in stay.get(holding, ()):
+            continue  # this deployment takes it from there, and the new address waits for that
         if not owner[0] and ports.problem(published) != "taken":
             continue
         holder = f"service {owner[1]} of project {owner[0]}" if owner[0] else ports.holder(published)

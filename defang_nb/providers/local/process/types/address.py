@@ -7,7 +7,7 @@ on one another.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from defang_nb.errors import ProviderError
 from defang_nb.model.resource import Recorded
@@ -29,9 +29,13 @@ class AddressType(EngineType):
 
     async def create(self, operation: Operation) -> Made:
         wanted = operation.resource.inputs["ports"]
+        await asyncio.to_thread(self._release, operation.resource.urn, wanted)
         await self._until_released(operation.resource.urn, [each["published"] for each in wanted if each["exact"]])
         given = await asyncio.to_thread(self._allocate, operation.resource.urn, wanted)
         return Made(id=operation.resource.urn, outputs=_outputs(given))
+
+    def claims(self, inputs: Mapping[str, Json]) -> Sequence[str]:
+        return [f"port {each['published']}" for each in inputs["ports"] if each["exact"]]
 
     async def find(self, urn: str) -> Made | None:
         given = self.engine.book.read().get(urn)
@@ -58,6 +62,18 @@ class AddressType(EngineType):
             result[each.urn] = None if lost else each.outputs
         return result
 
+    def _release(self, urn: str, wanted: Sequence[Mapping[str, Json]]) -> None:
+        """Give back first what is not wanted any more: two services may each want the port that the other one has."""
+        wishes = {str(each["target"]): each for each in wanted}
+
+        def stays(target: str, port: int) -> bool:
+            wish = wishes.get(target)
+            return wish is not None and (not wish["exact"] or wish["published"] == port)
+
+        with self.engine.book.changing() as entries:
+            if urn in entries:
+                entries[urn] = {target: port for target, port in entries[urn].items() if stays(target, port)}
+
     async def _until_released(self, urn: str, published: Sequence[int]) -> None:
         """A service that takes another one's place may want its port, which is given back while this is made."""
         project, _ = parse_urn(urn)
@@ -68,6 +84,7 @@ class AddressType(EngineType):
             await asyncio.sleep(_LOOK_AGAIN)
 
     def _allocate(self, urn: str, wanted: Sequence[Mapping[str, Json]]) -> dict[str, int]:
+        ours = self.engine.listening(parse_urn(urn)[0])
         with self.engine.book.changing() as entries:
             before = entries.get(urn, {})
             others = {port for other, given in entries.items() if other != urn for port in given.values()}
@@ -75,15 +92,20 @@ class AddressType(EngineType):
             for each in wanted:
                 target, published, exact = each["target"], each["published"], each["exact"]
                 previous = before.get(str(target))
-                given[str(target)] = _choose(target, published, exact, previous, others | set(given.values()))
+                given[str(target)] = _choose(target, published, exact, previous, others | set(given.values()), ours)
             entries[urn] = given
             return given
 
 
-def _choose(target: int, published: int | None, exact: bool, previous: int | None, avoid: set[int]) -> int:
-    """The port asked for; where any will do, the one given before, the container's own, or a free one."""
+def _choose(
+    target: int, published: int | None, exact: bool, previous: int | None, avoid: set[int], ours: Collection[int]
+) -> int:
+    """The port asked for; where any will do, the one given before, the container's own, or a free one.
+
+    On `ours` this project's own services listen: who was given such a port gets it from them when it starts.
+    """
     if exact and published:
-        trouble = "" if published == previous else ports.problem(published)
+        trouble = "" if published == previous or published in ours else ports.problem(published)
         if published in avoid or trouble == "taken":
             holder = "another service of this stack" if published in avoid else ports.holder(published)
             raise ProviderError(f"port {published} is in use by {holder}", hint="stop it, or publish another port")

@@ -50,6 +50,12 @@ class ServiceType(ServiceBase):
     async def create(self, operation: Operation) -> Made:
         inputs = operation.resource.inputs
         project, service = parse_urn(operation.resource.urn)
+        await self._make_room(project, service, inputs)
+        async with self.engine.lock(project, service):
+            return await self._create(operation, project, service)
+
+    async def _create(self, operation: Operation, project: str, service: str) -> Made:
+        inputs = operation.resource.inputs
         await self.stop(project, service)
         start = await self._start(project, service, inputs)
         note = ServiceNote(
@@ -78,6 +84,25 @@ class ServiceType(ServiceBase):
                 )
             )
         return Made(id=f"{project}.{service}", outputs=note.outputs)
+
+    async def _make_room(self, project: str, service: str, inputs: Mapping[str, Json]) -> None:
+        """Stop whoever listens where this service is to listen: a service that was given another port, and starts anew there.
+
+        Raises `ProviderError` where the port was given to that other one.
+        """
+        for port in _ports(inputs).values():
+            other = self.engine.listening(project).get(port, service)
+            if other == service:
+                continue
+            if parse_urn(self.engine.book.owner(port)) == (project, other):
+                raise ProviderError(f"port {port} is {other}'s", hint="publish another port")
+            async with self.engine.lock(project, other):
+                if port in self._listens(project, other):
+                    await self.stop(project, other)
+
+    def _listens(self, project: str, service: str) -> Sequence[int]:
+        note = self.engine.note(project, service)
+        return note.listens if note else ()
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         inputs = operation.resource.inputs
