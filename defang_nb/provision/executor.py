@@ -22,6 +22,7 @@ from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 from defang_nb.provision.differences import differences, name_of
 from defang_nb.provision.drift import drift, refresh
 from defang_nb.provision.journal import End
+from defang_nb.provision.limits import Limits
 from defang_nb.provision.operations import Operations, RolledBackError
 from defang_nb.provision.order import deletion_order, users
 from defang_nb.provision.planner import replacing
@@ -49,7 +50,6 @@ async def apply(
     *,
     deployment: str,
     cancel: asyncio.Event,
-    concurrency: int = 8,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Applied:
     """Carry out `plan` (made from the same `desired` and `state.recorded`), and wait until all is ready.
@@ -63,7 +63,7 @@ async def apply(
     async with _stopping(stop, [cancel, *([state.lost] if state.lost else [])]):
         unfinished = {begin.urn for begin in state.pending}
         await recover(state, types, deployment=deployment, clock=clock)
-        operations = Operations(state, emit, deployment=deployment, stop=stop, concurrency=concurrency, clock=clock)
+        operations = Operations(state, emit, deployment=deployment, stop=stop, limits=Limits(), clock=clock)
         run = _Run(plan, desired, state, types, emit, operations, stop, recovered=unfinished)
         try:
             await _all([run.step(step) for step in plan.steps])

@@ -19,7 +19,9 @@ from defang_nb.provision.calls import StoppedError, call, unless
 from defang_nb.provision.clock import Clock
 from defang_nb.provision.journal import Begin, End, Entry
 from defang_nb.provision.lease import LeaseLostError
+from defang_nb.provision.limits import Limits
 from defang_nb.provision.ports import Emit, Made, OnCancel, Operation, ResourceType, TransientError
+from defang_nb.provision.readiness import Readiness
 from defang_nb.provision.recovery import record_of, retired_ids
 from defang_nb.provision.state import State, base_urn, retired_urn
 
@@ -49,15 +51,14 @@ class Operations:
     `created` is called at the moment from which dependents may use the outputs in `state.recorded`.
     """
 
-    def __init__(
-        self, state: State, emit: Emit, *, deployment: str, stop: asyncio.Event, concurrency: int, clock: Clock
-    ) -> None:
+    def __init__(self, state: State, emit: Emit, *, deployment: str, stop: asyncio.Event, limits: Limits, clock: Clock) -> None:
         self._state = state
         self._emit = emit
         self._deployment = deployment
         self._stop = stop
-        self._slots = asyncio.Semaphore(concurrency)
+        self._limits = limits
         self._clock = clock
+        self._readiness = Readiness(clock)
 
     async def create(self, type_: ResourceType, resource: Resource, created: Callable[[], None]) -> None:
         """Make what is not there. If it never becomes ready it stays recorded, and the next deployment repairs it."""
@@ -175,7 +176,7 @@ class Operations:
     ) -> None:
         """Record it as not ready yet, and again with the final outputs when it is; at once, where it is ready at once."""
         resource, urn = operation.resource, operation.resource.urn
-        becoming = asyncio.ensure_future(call(lambda: type_.ready(operation, made), self._clock))
+        becoming = asyncio.ensure_future(self._readiness.wait(type_, operation, made))
         try:
             await asyncio.sleep(0)
             if not becoming.done() or becoming.exception() is not None:
@@ -243,7 +244,7 @@ class Operations:
             await self._state.confirm()
             return await what()
 
-        async with self._slots:
+        async with self._limits.of(type_):
             if self._stop.is_set():
                 raise StoppedError
             await self._state.append(*begin)

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from defang_nb.errors import ProviderError
+from defang_nb.errors import DefangError, ProviderError
 from defang_nb.model.events import Payload
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.value import Json
@@ -160,4 +160,36 @@ class Exclusive(Protocol):
 
     def claims(self, inputs: Mapping[str, Json]) -> Sequence[str]:
         """What a resource with these inputs holds, in words for people: "port 8080", "example.org"."""
+        ...
+
+
+class ApiClass(msgspec.Struct, frozen=True):
+    """Calls that share one limit of the provider's: `limit` of them run at a time, whatever their types."""
+
+    name: str
+    limit: int
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A resource type whose changing calls count against a limit of their own. The others share one (`limits.COMMON`)."""
+
+    @property
+    def api(self) -> ApiClass: ...
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource that is made and not ready yet, for `seconds` now."""
+
+    operation: Operation
+    made: Made
+    seconds: float
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """A resource type that is asked about all of its resources at once that wait; its `ready` is not used."""
+
+    async def poll_many(self, waiting: Sequence[Waiting]) -> Mapping[str, Mapping[str, Json] | DefangError]:
+        """urn → the final outputs of what is ready, the error of what will never be; an absent urn: not yet. One bulk read."""
         ...

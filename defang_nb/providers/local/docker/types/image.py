@@ -20,7 +20,7 @@ from defang_nb.providers.local.docker.builders.hidden import held
 from defang_nb.providers.local.docker.builders.port import Builder
 from defang_nb.providers.local.docker.builders.stream import Connect
 from defang_nb.providers.local.process.engine import fill, parse_urn
-from defang_nb.provision.ports import Made, ObjectStore, OnCancel, Operation, TransientError
+from defang_nb.provision.ports import ApiClass, Made, ObjectStore, OnCancel, Operation, TransientError
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class ImageType:
     replace_on = frozenset({"reference"})
     create_before_delete = True
     on_cancel = OnCancel.ABANDON
+    api = ApiClass("builds", 4)
     lag = 0.0
     idempotent = True
 

@@ -20,7 +20,7 @@ from defang_nb.providers.local.process.engine import Engine, fill, parse_urn
 from defang_nb.providers.local.process.images import image
 from defang_nb.providers.local.process.images.builder import ImageBuilder
 from defang_nb.providers.local.process.types.base import EngineType
-from defang_nb.provision.ports import Made, ObjectStore, OnCancel, Operation
+from defang_nb.provision.ports import ApiClass, Made, ObjectStore, OnCancel, Operation
 
 
 class ImageType(EngineType):
@@ -33,6 +33,7 @@ class ImageType(EngineType):
     replace_on = frozenset({"reference"})
     create_before_delete = True
     on_cancel = OnCancel.ABANDON
+    api = ApiClass("builds", 4)
 
     def __init__(self, engine: Engine, store: ObjectStore) -> None:
         super().__init__(engine)
