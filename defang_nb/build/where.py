@@ -73,6 +73,17 @@ def of_base(file: Dockerfile, image: str, code: str, message: str) -> Diagnostic
     return file.diagnostic(unknown[0].line, code, message) if len(unknown) == 1 else None
 
 
+def title(file: Dockerfile, found: Diagnostic | None) -> str:
+    """The instruction that a finding is about, in one short line; "" when none is known."""
+    line = found.position.line if found and found.position else 0
+    return next((each.title for stage in file.stages for each in stage.instructions if each.line == line), "")
+
+
+def again(file: Dockerfile, found: Diagnostic | None, message: str) -> Diagnostic | None:
+    """A finding with another message, and the line's text as it is in `file`."""
+    return file.diagnostic(found.position.line, found.code, message) if found and found.position else None
+
+
 def parse_error(said: str) -> tuple[int, str] | None:
     """The line and the message of an engine's complaint that the Dockerfile does not parse."""
     match = _PARSE.search(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,54 @@ async def test_cache_mounts(bench: Bench) -> None:
     assert bench.run(image, "cat", "/seen") == "1\n2\n"
 
 
+HEREDOCS = """\
+# syntax=docker/dockerfile:1
+FROM busybox
+ARG WHO=nobody
+RUN <<EOF
+echo one > /one
+echo "two $WHO" >> /one
+EOF
+RUN cat <<'A' > /a && cat <<-B > /b
+literal $WHO
+A
+\ttabs $WHO
+\tB
+COPY <<with.conf <<'without.conf' /etc/conf/
+who=$WHO
+with.conf
+who=$WHO
+without.conf
+RUN <<END
+#!/bin/sh
+echo "a script" > /script
+END
+RUN <<EOF
+echo so far
+LAST
+EOF
+"""
+
+
+async def test_heredocs_on_this_engine_whatever_its_age(bench: Bench) -> None:
+    with closing(bench.connect()) as client:
+        version = client.version()
+
+    def maker(*_: object) -> Any:
+        return engine_builder(bench.connect, version)
+
+    image = await bench.build(maker, {"Dockerfile": HEREDOCS.replace("LAST", "true")}, {"WHO": "ada"})
+    files = ("/one", "/a", "/b", "/etc/conf/with.conf", "/etc/conf/without.conf", "/script")
+    assert bench.run(image, "cat", *files).splitlines() == [
+        *("one", "two ada", "literal $WHO", "tabs ada", "who=ada", "who=$WHO", "a script")
+    ]
+    with pytest.raises(BuildError) as told:
+        await bench.build(maker, {"Dockerfile": HEREDOCS.replace("LAST", "exit 9")}, {"WHO": "ada"})
+    [found] = told.value.diagnostics
+    assert found.position is not None and found.position.line == HEREDOCS.splitlines().index("echo so far")
+    assert "RUN <<EOF" in found.excerpt and "RUN <<EOF: exit code: 9" in told.value.message
+
+
 def test_the_engine_says_which_builder_it_has(bench: Bench) -> None:
     client = bench.connect()
     assert isinstance(engine_builder(bench.connect, client.version()), BuildKit)
@@ -229,4 +278,4 @@ async def test_a_secret_is_in_no_error(bench: Bench) -> None:
         await images.type.create(operation)
     error = told.value
     assert "hunter2" not in repr((error.message, error.hint, error.diagnostics, str(error), bench.lines))
-    assert "***" in error.message
+    assert any("echo ***" in each.line for each in bench.lines)

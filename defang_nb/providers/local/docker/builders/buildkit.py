@@ -16,6 +16,7 @@ from defang_nb.build import where
 from defang_nb.build.log import BASE_HINT, Log, Tell, Text, failure, read_dockerfile
 from defang_nb.errors import BuildError, DefangError
 from defang_nb.model.image import ImageSource
+from defang_nb.providers.local.docker.builders.older import as_sent, sent_to
 from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
 from defang_nb.provision.ports import TransientError
 from defang_nb.wire.progress import Vertex, decode
@@ -30,11 +31,12 @@ _METADATA = "[internal] load metadata for "
 
 
 class BuildKit:
-    """A `Builder`. `labels` are put on every image."""
+    """A `Builder`. `labels` are put on every image; `older`: the engine is older than Docker 23."""
 
-    def __init__(self, connect: Connect, labels: Mapping[str, str] | None = None) -> None:
+    def __init__(self, connect: Connect, labels: Mapping[str, str] | None = None, *, older: bool = False) -> None:
         self._connect = connect
         self._labels = dict(labels or {})
+        self._older = older
 
     async def existing(self, source: ImageSource) -> str:
         """Nothing is anywhere else."""
@@ -50,14 +52,17 @@ class BuildKit:
         story = _Story(emit)
         sent = parameters(source, args, self._labels) | {"version": "2", "buildid": name}
         try:
-            async with building(self._connect, context, sent, cancel) as records:
+            async with (
+                sent_to(self._older, context, source) as archive,
+                building(self._connect, archive, sent, cancel) as records,
+            ):
                 async for record in records:
                     story.hear(record)
         except RefusedError as error:
             story.error = error.said
         story.end()
         if story.error:
-            raise _failed(source, context, story)
+            raise _failed(source, context, story, self._older)
         if not story.image:
             raise TransientError("the engine ended in the middle of the build", hint="run up again", after=1.0)
         return story.image
@@ -137,7 +142,7 @@ class _Story:
             self._emit(line)
 
 
-def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
+def _failed(source: ImageSource, context: Path, story: _Story, older: bool) -> DefangError:
     """What BuildKit complained about, as an error that names the Dockerfile's line."""
     said = _NOISE.sub("", story.error).strip()
     if "context canceled" in said and story.failed is None:
@@ -155,7 +160,7 @@ def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
         image = vertex.removeprefix(_METADATA)
         message = f"the base image {image} can't be had: {said.removeprefix(f'{image}: ')}"
         return failure(source, message, Log(), where.of_base(file, image, "image-missing", message), BASE_HINT)
-    title = re.sub(r"^\[[^\]]*\] ", "", vertex)
+    found = where.of_vertex(as_sent(older, file), vertex, "build-failed", said) if vertex else None
+    title = where.title(file, found) or re.sub(r"^\[[^\]]*\] ", "", vertex)
     message = f"{title}: {said}" if title else said
-    found = where.of_vertex(file, vertex, "build-failed", message) if vertex else None
-    return failure(source, message, story.log, found)
+    return failure(source, message, story.log, where.again(file, found, message))

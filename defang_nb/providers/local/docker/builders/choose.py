@@ -9,6 +9,7 @@ from defang_nb.build.kaniko import IMAGE
 from defang_nb.providers.local.docker.builders.buildkit import BuildKit
 from defang_nb.providers.local.docker.builders.classic import Classic
 from defang_nb.providers.local.docker.builders.kaniko import IMAGE_SETTING, Kaniko
+from defang_nb.providers.local.docker.builders.older import FIRST_WITH_HEREDOCS
 from defang_nb.providers.local.docker.builders.port import Builder
 from defang_nb.providers.local.docker.builders.registry import registry_of
 from defang_nb.providers.local.docker.builders.setting import KANIKO, check, wanted
@@ -42,5 +43,5 @@ def engine_builder(connect: Connect, version: Mapping[str, Any], marks: Mapping[
     podman = any("podman" in each.lower() for each in components)
     number = tuple(int(each) for each in str(version.get("ApiVersion", "0")).split(".") if each.isdigit())
     if podman or number < _BUILDKIT or str(version.get("Os", "linux")) == "windows":
-        return Classic(connect, marks)
-    return BuildKit(connect, marks)
+        return Classic(connect, marks, older=not podman)
+    return BuildKit(connect, marks, older=number < FIRST_WITH_HEREDOCS)

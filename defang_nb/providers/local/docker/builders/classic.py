@@ -15,6 +15,7 @@ from defang_nb.build import where
 from defang_nb.build.log import BASE_HINT, Log, Tell, Text, failure, read_dockerfile
 from defang_nb.errors import BuildError, DefangError
 from defang_nb.model.image import ImageSource
+from defang_nb.providers.local.docker.builders.older import as_sent, sent_to
 from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
 from defang_nb.provision.ports import TransientError
 
@@ -36,11 +37,12 @@ _NEEDS_BUILDKIT = "requires BuildKit"
 
 
 class Classic:
-    """A `Builder`. `labels` are put on every image."""
+    """A `Builder`. `labels` are put on every image; `older`: the engine is older than Docker 23."""
 
-    def __init__(self, connect: Connect, labels: Mapping[str, str] | None = None) -> None:
+    def __init__(self, connect: Connect, labels: Mapping[str, str] | None = None, *, older: bool = False) -> None:
         self._connect = connect
         self._labels = dict(labels or {})
+        self._older = older
 
     async def existing(self, source: ImageSource) -> str:
         """Nothing is anywhere else."""
@@ -51,14 +53,17 @@ class Classic:
         story = _Story(emit)
         sent = parameters(source, args, self._labels)
         try:
-            async with building(self._connect, context, sent, lambda client: None) as records:
+            async with (
+                sent_to(self._older, context, source) as archive,
+                building(self._connect, archive, sent, lambda client: None) as records,
+            ):
                 async for record in records:
                     story.hear(record)
         except RefusedError as error:
             story.error = error.said
         story.end()
         if story.error:
-            raise _failed(source, context, story)
+            raise _failed(source, context, story, self._older)
         image = story.image or await asyncio.to_thread(self._image, source.reference)
         if not image:
             raise TransientError("the engine ended in the middle of the build", hint="run up again", after=1.0)
@@ -127,7 +132,7 @@ class _Story:
             self._emit(f"{line} (cached)" if cached else line, step=step, steps=steps, cached=cached)
 
 
-def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
+def _failed(source: ImageSource, context: Path, story: _Story, older: bool) -> DefangError:
     said = re.sub(
         r"^The command '(.*)' returned a non-zero code: (\d+)$", r"exit code: \2", story.error.strip(), flags=re.DOTALL
     )
@@ -144,8 +149,8 @@ def _failed(source: ImageSource, context: Path, story: _Story) -> DefangError:
         image = story.title.split()[1]
         message = f"the base image {image} can't be had: {said}"
         return failure(source, message, Log(), where.of_base(file, image, "image-missing", message), BASE_HINT)
-    message = f"{story.title}: {said}" if story.title else said
-    found = where.of_text(file, story.title, "build-failed", message) or where.of_number(
-        file, story.number, "build-failed", message
-    )
-    return failure(source, message, story.log, found, hint)
+    sent = as_sent(older, file)
+    found = where.of_text(sent, story.title, "build-failed", said) or where.of_number(sent, story.number, "build-failed", said)
+    title = where.title(file, found) or story.title
+    message = f"{title}: {said}" if title else said
+    return failure(source, message, story.log, where.again(file, found, message), hint)
