@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import msgspec
 import pytest
 
 from defang_nb.build import archive, manifest
+from defang_nb.build.kaniko import Job, arguments
 from defang_nb.errors import BuildError
 from defang_nb.model.events import BuildLine
 from defang_nb.model.image import ImageSource
@@ -166,6 +169,63 @@ async def test_a_secret_is_an_argument_but_in_no_command_line_and_what_was_left_
     assert yard.containers() == []
     with suppress(Exception):
         await building
+
+
+@contextmanager
+def bucket(folder: Path) -> Iterator[str]:
+    """An object store to read from, as S3's path style has it; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            data = (folder / self.path.partition("?")[0].rpartition("/")[2]).read_bytes()
+            first, _, last = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+            piece = data[int(first) : int(last) + 1 if last else None]
+            self.send_response(206)
+            self.send_header("Content-Length", str(len(piece)))
+            self.send_header("Content-Range", f"bytes {first}-{int(first) + len(piece) - 1}/{len(data)}")
+            self.end_headers()
+            self.wfile.write(piece)
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("own_rules", ["", "notes.txt\n"])
+def test_what_is_fetched_from_an_object_store_is_not_copied_into_the_image(yard: Yard, own_rules: str) -> None:
+    context, store = yard.folder / "context", yard.folder / "store"
+    context.mkdir()
+    store.mkdir()
+    (context / "Dockerfile").write_text("FROM busybox\nCOPY . /app/\n")
+    (context / "main.py").write_text("print(1)\n")
+    if own_rules:
+        (context / ".dockerignore").write_text(own_rules)
+    found = manifest(context, "Dockerfile")
+    archive(found, store / "trapped.tar.gz")
+    archive(found, store / "guarded.tar.gz", for_kaniko=True)
+    copied = {}
+    with bucket(store) as address, yard.dockerd.client() as client:
+        given = {"S3_ENDPOINT": address, "S3_FORCE_PATH_STYLE": "true", "AWS_REGION": "us-east-1"}
+        given |= {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
+        for name in ("trapped", "guarded"):
+            image = f"{yard.registry.address}/{yard.project}/{name}:1"
+            plain = (yard.registry.address,)
+            job = Job(context=f"s3://bucket/{name}.tar.gz", destination=image, mirrors=plain, insecure=plain)
+            client.containers.run(yard.image, arguments(job), environment=given, network_mode="host", remove=True)
+            copied[name] = yard.run(image, "ls", "-A", "/app").split()
+    rules = [".dockerignore"] if own_rules else []
+    assert copied == {
+        "trapped": [*rules, "Dockerfile", "context.tar.gz", "main.py"],
+        "guarded": [*rules, "Dockerfile", "main.py"],
+    }
 
 
 async def test_a_registry_that_refuses_the_credentials(yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
