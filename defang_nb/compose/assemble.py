@@ -123,9 +123,8 @@ class Assembler:
         start = Position(source.name, 1)
         sound = [each for each in documents if isinstance(each, Map)]
         if len(sound) < len(documents):
-            self.problems.error(
-                "wrong-type", "the top level of a Compose file must be a mapping", start, hint="add `services:`"
-            )
+            hint = "it begins with `services:`, under which the services stand"
+            self.problems.error("wrong-type", "the top level of a Compose file must be a mapping", start, hint=hint)
         return sound
 
     def _fill(self, document: Map) -> None:

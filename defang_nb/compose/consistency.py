@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from defang_nb.compose.finish import section, services_of
+from defang_nb.compose.kinds import said
 from defang_nb.compose.nodes import Map, Path, Seq, show
 from defang_nb.compose.problems import Problems, beside, did_you_mean, known_here
 from defang_nb.model.project import ManagedKind
@@ -16,6 +17,13 @@ from defang_nb.model.source import Position
 _CONTAINER_NAME: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 _RESTART: Final = r"no|always|unless-stopped|on-failure(:\d+)?"
 _RESTARTS: Final = ("no", "always", "unless-stopped", "on-failure")
+_DECLARED: Final = {
+    "secrets": "{{file: ./{}.txt}}",
+    "configs": "{{file: ./{}}}",
+    "models": "{{model: …}}",
+    "services": "{{build: .}}",
+}
+"""The shortest form in which what is missing may be declared, where that is not an empty mapping."""
 _LAST_PORT: Final = 65535
 _ONCE: Final = ("group_add", "security_opt", "external_links", "volumes_from", "device_cgroup_rules")
 
@@ -119,7 +127,8 @@ class Checker:
         if not matches(_CONTAINER_NAME, service["container_name"]):
             hint = "at least two of: letters, digits, dots, dashes and underscores, beginning with a letter or digit"
             at = service.value_at("container_name")
-            self._error("wrong-value", "container_name is no container's name", at, (*path, "container_name"), hint)
+            message = f"{show(path)}.container_name is {said(service['container_name'])}, which is no container's name"
+            self._error("wrong-value", message, at, (*path, "container_name"), hint)
 
     def _limits(self, service: Map, path: Path) -> None:
         """What a service says itself must be what its `deploy` says, as soon as that has the section."""
@@ -204,7 +213,8 @@ class Checker:
         known = section(self.model, key)
         if name in known or self.problems.is_gone(key, name):
             return
-        hint = did_you_mean(name, known) or f"declare it at the top level: `{key}: {{{name}: …}}`"
+        form = _DECLARED.get(key, "{{}}").format(name)
+        hint = did_you_mean(name, known) or f"declare it at the top level: `{key}: {{{name}: {form}}}`"
         if what == "volume" and "/" in name:
             hint = f"for a folder write ./{name}"
         self._error(

@@ -6,6 +6,7 @@ on the C event stream does both, and is several times as fast.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -81,6 +82,8 @@ def _syntax_hint(problem: yaml.MarkedYAMLError, problems: Problems, at: Position
         or ("cannot start any token" in said and "\t" in "".join(lines[max(0, at.line - 2) : at.line]))
     ):
         return "indent with spaces; YAML allows no tabs there"
+    if "did not find expected" in said and re.match(r"\s*- ", line):
+        return "the items of a list have to be indented alike"
     if "could not find expected ':'" in said:
         return "a key needs a colon after it, and a list item needs `- ` before it"
     if "mapping values are not allowed" in said:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from defang_nb.compose import units
-from defang_nb.compose.nodes import Map, Node, Path, Seq, Timestamp, show
+from defang_nb.compose import advice, units
+from defang_nb.compose.nodes import Map, Node, Path, Timestamp, show
 from defang_nb.compose.problems import Problems, did_you_mean
 from defang_nb.compose.scalars import go_text, shortest_single
 from defang_nb.model.masking import is_secret_text
@@ -108,20 +108,9 @@ def said(value: str) -> str:
     return "another string" if len(value) > 60 or is_secret_text(value) else f'"{value}"'
 
 
-def wrong_type(kind_allows: str, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-    if value is None:
-        hint = "give it a value, or remove the key"
-    elif "string" in kind_allows and isinstance(value, (bool, int, float, Timestamp)):
-        hint = "put the value in quotes"
-    elif "list" in kind_allows and not isinstance(value, (Map, Seq)):
-        hint = "write it as a list: `- value` on a line of its own, or [value]"
-    elif "mapping" in kind_allows:
-        hint = "write it as a mapping: `key: value` on lines of their own, indented, or {key: value}"
-    elif "string" in kind_allows:
-        hint = "write one value, in quotes where it has signs of YAML in it"
-    else:
-        hint = f"write {kind_allows}"
-    return ctx.refuse("wrong-type", f"{show(path)} must be {kind_allows}, but it is {shown(value)}", at, path, hint)
+def wrong_type(kind_allows: str, value: Node, at: Position | None, path: Path, ctx: Context, hint: str = "") -> Node:
+    message = f"{show(path)} must be {kind_allows}, but it is {shown(value)}"
+    return ctx.refuse("wrong-type", message, at, path, hint or advice.for_wrong_type(kind_allows, value))
 
 
 def is_text(value: Node) -> bool:
@@ -141,16 +130,20 @@ class Any_:  # noqa: N801 - `Any` is taken
 
 @dataclass(frozen=True)
 class Str:
-    """A string; one of `choices` if there are any; matching `pattern` somewhere if there is one, such as those of `near`."""
+    """A string; one of `choices` if there are any; matching `pattern` somewhere if there is one, such as those of `near`.
+
+    `instead` is the hint for what is no string.
+    """
 
     choices: tuple[str, ...] = ()
     pattern: str = ""
     allows: str = "a string"
     near: tuple[str, ...] = ()
+    instead: str = ""
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, str) or type(value) is Timestamp:
-            return wrong_type(self.allows, value, at, path, ctx)
+            return wrong_type(self.allows, value, at, path, ctx, self.instead)
         if self.choices and value not in self.choices:
             message = f"{show(path)} must be one of {', '.join(self.choices)}, but it is {said(value)}"
             hint = did_you_mean(value, self.choices) or f"write {self.choices[0]}, or another of them"

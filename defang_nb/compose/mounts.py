@@ -81,35 +81,46 @@ class Volumes(Kind):
         if not is_text(item):
             return wrong_type("a string such as ./data:/data, or a mapping", item, at, path, ctx)
         try:
-            return short(item, at, raw=ctx.raw)
+            return short(item, at)
         except ValueError as problem:
             hint = "write SOURCE:TARGET or SOURCE:TARGET:ro"
             return ctx.refuse("wrong-volume", f"{show(path)}: {said(item)} is no volume: {problem}", at, path, hint)
 
 
 def _placed(mount: Map, path: Path, ctx: Context) -> Node:
-    mount["target"] = posixpath.normpath(mount["target"])
+    mount["target"] = re.sub("^//", "/", posixpath.normpath(mount["target"]))
     if mount["type"] == "bind":
         if "source" not in mount:
+            if ctx.problems.is_broken(path):
+                return DROP
             hint = "add `source: ./folder`"
             return ctx.refuse("missing-key", f'{show(path)} needs "source"', mount.at, (*path, "source"), hint)
         mount["source"] = absolute(mount["source"], ctx.base, ctx.home, windows=True)
     return mount
 
 
-def short(spec: str, at: Position, *, raw: bool = False) -> Map:
-    """The short form. A single letter before the first colon is a Windows drive, as in the reference. Raises ValueError.
+def _fields(spec: str) -> list[str]:
+    """What is between the colons, but for those after a single letter (a Windows drive) and in variables."""
+    fields = spec.split(":")
+    if "${" not in spec and not any(len(field) == 1 and field.isalpha() for field in fields):
+        return fields
+    fields, depth = [""], 0
+    for index, sign in enumerate(spec):
+        depth += spec.startswith("${", index)
+        if sign == "}" and depth:
+            depth -= 1
+        if sign == ":" and not depth and not (len(fields[-1]) == 1 and fields[-1].isalpha()):
+            fields.append("")
+        else:
+            fields[-1] += sign
+    return fields
 
-    `raw`: it may hold variables, in which a colon is no separator.
-    """
+
+def short(spec: str, at: Position) -> Map:
+    """The short form. A single letter before a colon is a Windows drive, as in the reference. Raises ValueError."""
     if not spec:
         raise ValueError("it is empty")
-    if raw:
-        fields = re.findall(r"(?:^[A-Za-z]:)?(?:\$\{[^}]*\}|[^:])+", spec)
-    elif len(spec.encode()) > 2:
-        fields = [match[0] for match in re.finditer(r"(?:^|(?<=:))(?:[^\W\d_]:(?=[^:]|$))?[^:]*", spec)]
-    else:
-        fields = [spec]
+    fields = _fields(spec) if len(spec.encode()) > 2 else [spec]
     if "" in fields:
         raise ValueError("there is nothing between two colons")
     if len(fields) > 3:

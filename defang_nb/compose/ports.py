@@ -93,7 +93,9 @@ def parse(text: str) -> list[dict[str, Node]]:
     if address.startswith("[") and address.endswith("]"):
         address = address[1:-1]
     elif ":" in address:
-        raise PortError(f"{said(address)} has to stand in brackets, as [::1] does")
+        raise PortError(
+            f"{said(address)} has to stand in brackets, as [::1] does" if _is_address(address) else "too many colons"
+        )
     if not container:
         raise PortError("no port is given")
     if address and not _is_address(address):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from defang_nb.compose import words
+from defang_nb.compose import advice, words
 from defang_nb.compose.kinds import DROP, Context, Kind, Scalar, Str, shown, wrong_type
 from defang_nb.compose.nodes import Map, Node, Path, Seq, Timestamp, show, split_text
 from defang_nb.compose.problems import did_you_mean
@@ -116,9 +116,9 @@ class Struct:
         return "a mapping"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if not isinstance(value, Map):
-            return wrong_type(self.allows, value, at, path, ctx)
         fields = self.fields
+        if not isinstance(value, Map):
+            return wrong_type(self.allows, value, at, path, ctx, advice.for_missing_space(value, fields))
         for key in list(value):
             kind = fields.get(key)
             if kind is None:
@@ -141,6 +141,8 @@ class Struct:
     def _unknown(self, key: str, value: Map, path: Path, ctx: Context) -> None:
         place = show(path) or "a Compose file"
         hint = did_you_mean(key, self.fields)
+        if not path and isinstance(inside := value[key], Map) and ("image" in inside or "build" in inside):
+            hint = f"a service stands under `services:`: write that above it, and indent `{key}:` and all below it"
         if not hint:
             hint = "a key of your own begins with x-" if len(self.fields) > 12 else f"known here: {', '.join(self.fields)}"
         if not self.lenient:

@@ -240,7 +240,7 @@ _CONTAINER: Final = Struct(
         ),
         "pull_refresh_after": Ignored(),
         "read_only": _BOOL,
-        "restart": _STR,
+        "restart": Str(instead='write always, unless-stopped, on-failure or "no"'),
         "runtime": _STR,
         "scale": Int(0),
         "secrets": ListOf(FileRef("/run/secrets")),

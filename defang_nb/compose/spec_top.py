@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from defang_nb.compose.jobs import Job
-from defang_nb.compose.kinds import Any_, Bool, Int, Scalar, Str
+from defang_nb.compose.kinds import Any_, Bool, Context, Int, Scalar, Str
+from defang_nb.compose.nodes import Map, Node, Path, show
 from defang_nb.compose.relations import NAME, External, Resource
 from defang_nb.compose.shapes import KeyValues, ListOf, MapOf, Struct
 from defang_nb.compose.spec import SERVICE
+from defang_nb.model.source import Position
 
 _STR: Final = Str()
 _BOOL: Final = Bool()
@@ -54,12 +56,37 @@ _MODEL: Final = Struct(
     required=("model",),
 )
 
+
+class _Services(MapOf):
+    """Services by name. Keys of a service that are not indented enough are told as such."""
+
+    def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        owner = ""
+        for key, each in list(value.items()) if isinstance(value, Map) else ():
+            here = (*path, key)
+            if key in SERVICE.fields and not isinstance(each, Map):
+                if owner and value.get(owner, owner) is None:
+                    del value[owner]
+                    ctx.problems.mark((*path, owner))
+                hint = f"indent it further, under `{owner}:`" if owner else "it stands under the name of a service: `web:`"
+                ctx.refuse("wrong-type", f'"{key}" is a key of a service, not a service', value.key_at(key), here, hint)
+                del value[key]
+            else:
+                owner = key
+        for key in [key for key, each in value.items() if each is None] if isinstance(value, Map) else ():
+            message = f"{show((*path, key))} must be a mapping, but it is empty"
+            hint = "give it an image, indented below: `image: …`, or a `build: .`"
+            ctx.refuse("wrong-type", message, value.value_at(key), (*path, key), hint)
+            del value[key]
+        return super().read(value, at, path, ctx)
+
+
 FILE: Final = Struct(
     {
         "version": _STR,
         "name": _STR,
         "include": Any_(),
-        "services": MapOf(SERVICE, NAME, "service name"),
+        "services": _Services(SERVICE, NAME, "service name"),
         "networks": MapOf(_NETWORK, NAME, "network name"),
         "volumes": MapOf(_VOLUME, NAME, "volume name"),
         "secrets": MapOf(_SECRET, NAME, "secret name"),

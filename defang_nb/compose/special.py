@@ -43,6 +43,8 @@ class Gpus(Kind):
             all_of_them = Map(at)
             all_of_them["count"] = -1
             return Seq.of(at, [all_of_them])
+        if not isinstance(value, Seq):
+            return wrong_type(self.allows, value, at, path, ctx, "write all, or a list: [{count: 1}]")
         return ListOf(GpuDevice(())).read(value, at, path, ctx)
 
 

@@ -70,6 +70,8 @@ TOP = [
     case("bad-name", "services.a b", "services: {§a b: {image: x}}\n"),
     case("wrong-type", "services", "services: §[a]\n"),
     case("wrong-type", "services.a", "services: {a: §7}\n"),
+    case("wrong-type", "services.a", "services:\n  a:§\n  b: {image: x}\n"),
+    case("wrong-type", "services.image", "services:\n  a:\n  §image: x\n"),
     case("missing-key", "secrets.s", "services: {a: {image: x}}\nsecrets: {§s: {}}\n"),
     case("exclusive-keys", "configs.c.content", "services: {a: {image: x}}\nconfigs:\n  c:\n    file: a\n    §content: b\n"),
     case(
@@ -130,6 +132,7 @@ TYPES = [
     service("wrong-value", "healthcheck.test", "healthcheck: {test: §[curl, x]}"),
     service("exclusive-keys", "gpus[0].device_ids", "gpus: [{count: 1, §device_ids: ['0']}]"),
     service("wrong-value", "gpus[0].count", "gpus: [{count: §al}]"),
+    service("wrong-type", "gpus", "gpus: §1"),
     service("wrong-type", "depends_on", "depends_on: §b", OTHER),
     service("wrong-type", "depends_on[0]", "depends_on: [§7]", OTHER),
     service("wrong-value", "depends_on.b.condition", "depends_on: {b: {condition: §service_health}}", OTHER),

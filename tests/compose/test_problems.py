@@ -187,3 +187,27 @@ def test_a_string_of_ever_so_many_unset_variables(folder) -> None:
     text = "services: {a: {image: x, hostname: '" + "".join(f"$V{number} " for number in range(20_000)) + "'}}"
     found = folder.load(text, as_compose=True).diagnostics
     assert 0 < len(found) <= 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("services:\n  web:\n  image: x\n", "indent it further, under `web:`"),
+        ("web: {image: x}\n", "a service stands under `services:`: write that above it, and indent `web:` and all below it"),
+        ("services: {a: 'image:x'}", "put a space after the colon: `image: …`"),
+        ("services: {a: {image: x, ports: 80:80}}", 'write it as a list: ["80:80"]'),
+        (
+            "services: {a: {image: x, cap_add: 'AKIAIOSFODNN7EXAMPLE'}}",
+            "write it as a list: `- value` on a line of its own, or [value]",
+        ),
+        ("services: {a: {image: x, environment: A=b}}", "write KEY: value, or a list: `- KEY=value` on lines of their own"),
+        ("services: {a: {image: x, restart: true}}", 'write always, unless-stopped, on-failure or "no"'),
+        ("services: {a: {image: x, secrets: [s]}}", "declare it at the top level: `secrets: {s: {file: ./s.txt}}`"),
+        ("services: {a: {image: x, volumes: ['vol:/v']}}", "declare it at the top level: `volumes: {vol: {}}`"),
+        ("services:\n  a:\n    ports:\n      - 80\n     - 81\n", "the items of a list have to be indented alike"),
+        ("services: {a: {image: x, volumes: [{type: bind, src: ., target: /t}]}}", 'did you mean "source"?'),
+    ],
+)
+def test_one_hint_that_says_what_to_write(folder, text: str, hint: str) -> None:
+    (found,) = folder.refused(text)
+    assert found.hint == hint
