@@ -96,3 +96,12 @@ def normal(image: str) -> str:
     if not (slash and ("." in first or ":" in first or first == "localhost")):
         image = f"docker.io/{image}" if slash else f"docker.io/library/{image}"
     return image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
+
+
+def split(image: str) -> tuple[str, str]:
+    """Repository, and tag or digest (`latest` where it has none)."""
+    if "@" in image:
+        repository, _, digest = image.partition("@")
+        return repository, digest
+    repository, colon, tag = image.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else (image, "latest")

@@ -72,3 +72,17 @@ def test_complaints_that_a_dockerfile_does_not_parse() -> None:
     )
     assert where.parse_error("Dockerfile parse error line 12: no arguments") == (12, "no arguments")
     assert where.parse_error("exit code: 1") is None
+
+
+@pytest.mark.parametrize(
+    ("image", "parts"),
+    [
+        ("python", ("python", "latest")),
+        ("python:3.12", ("python", "3.12")),
+        ("127.0.0.1:5000/team/app", ("127.0.0.1:5000/team/app", "latest")),
+        ("127.0.0.1:5000/app:1", ("127.0.0.1:5000/app", "1")),
+        ("r.example/app:1@sha256:abc", ("r.example/app:1", "sha256:abc")),
+    ],
+)
+def test_names_of_images_are_split(image: str, parts: tuple[str, str]) -> None:
+    assert where.split(image) == parts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +27,7 @@ from defang_nb.providers.local.docker.types.image import ImageType
 from defang_nb.providers.local.store import FileStore
 from defang_nb.provision.ports import Operation
 from tests.e2e.dockerd import Dockerd
+from tests.e2e.registry import PASSWORD, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -151,6 +154,27 @@ async def test_cache_mounts(bench: Bench) -> None:
     await bench.build(BuildKit, {"Dockerfile": text}, {"N": "1"})
     image = await bench.build(BuildKit, {"Dockerfile": text}, {"N": "2"})
     assert bench.run(image, "cat", "/seen") == "1\n2\n"
+
+
+@both
+async def test_a_base_image_that_needs_a_login(
+    bench: Bench, maker: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with serving(tmp_path, passwords=True) as guarded:
+        base = f"{guarded.address}/private/base:1"
+        login = {"auths": {guarded.address: {"auth": base64.b64encode(f"ada:{PASSWORD}".encode()).decode()}}}
+        (tmp_path / "config.json").write_text(json.dumps(login))
+        bench.dockerd.docker("tag", "busybox", base)
+        bench.dockerd.docker("push", "-q", base)
+        bench.dockerd.docker("rmi", base)
+        (tmp_path / "config.json").write_text("{}")
+        files = {"Dockerfile": f"ARG FROM=nothing\nFROM $FROM\nRUN echo {maker.__name__}\n"}
+        with pytest.raises(BuildError, match="can't be had"):
+            await bench.build(maker, files, {"FROM": base})
+        (tmp_path / "config.json").write_text(json.dumps(login))
+        assert await bench.build(maker, files, {"FROM": base})
+    bench.dockerd.docker("rmi", "-f", base)
 
 
 HEREDOCS = """\

@@ -5,6 +5,7 @@ Source: docs.docker.com/reference/api/engine, "ImageBuild".
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 import secrets
@@ -16,6 +17,7 @@ from defang_nb.build import where
 from defang_nb.build.log import BASE_HINT, Log, Tell, Text, failure, read_dockerfile
 from defang_nb.errors import BuildError, DefangError
 from defang_nb.model.image import ImageSource
+from defang_nb.providers.local.docker.builders import bases
 from defang_nb.providers.local.docker.builders.older import as_sent, sent_to
 from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
 from defang_nb.provision.ports import TransientError
@@ -51,6 +53,7 @@ class BuildKit:
 
         story = _Story(emit)
         sent = parameters(source, args, self._labels) | {"version": "2", "buildid": name}
+        await asyncio.to_thread(bases.fetch, self._connect, context, source, args)
         try:
             async with (
                 sent_to(self._older, context, source) as archive,

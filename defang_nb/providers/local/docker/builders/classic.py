@@ -15,6 +15,7 @@ from defang_nb.build import where
 from defang_nb.build.log import BASE_HINT, Log, Tell, Text, failure, read_dockerfile
 from defang_nb.errors import BuildError, DefangError
 from defang_nb.model.image import ImageSource
+from defang_nb.providers.local.docker.builders import bases
 from defang_nb.providers.local.docker.builders.older import as_sent, sent_to
 from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
 from defang_nb.provision.ports import TransientError
@@ -24,15 +25,6 @@ _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 """What a command writes to its standard error comes in red."""
 _CACHED = re.compile(r"-+> Using cache\b")
 _NOISE = re.compile(r"^\s*-+> (?:[0-9a-f]{12}|Running in [0-9a-f]{12})$|^Removing intermediate container [0-9a-f]{12}$")
-_NO_IMAGE = (
-    "pull access denied",
-    "manifest unknown",
-    "not found",
-    "no such host",
-    "unable to find",
-    "short-name",
-    "initializing source",
-)
 _NEEDS_BUILDKIT = "requires BuildKit"
 
 
@@ -52,6 +44,7 @@ class Classic:
         """See `Builder`. This builder ends what it does when the connection is cut."""
         story = _Story(emit)
         sent = parameters(source, args, self._labels)
+        await asyncio.to_thread(bases.fetch, self._connect, context, source, args)
         try:
             async with (
                 sent_to(self._older, context, source) as archive,
@@ -145,10 +138,10 @@ def _failed(source: ImageSource, context: Path, story: _Story, older: bool) -> D
     if parsed := where.parse_error(said):
         line, message = parsed
         return failure(source, message, Log(), file.diagnostic(line, "dockerfile-syntax", message))
-    if story.title.upper().startswith("FROM ") and any(each in said for each in _NO_IMAGE):
-        image = story.title.split()[1]
-        message = f"the base image {image} can't be had: {said}"
-        return failure(source, message, Log(), where.of_base(file, image, "image-missing", message), BASE_HINT)
+    if story.title.upper().startswith("FROM "):
+        message = f"the base image {story.title.split()[1]} can't be had: {said}"
+        found = where.of_number(file, story.number, "image-missing", message)
+        return failure(source, message, Log(), found, BASE_HINT)
     sent = as_sent(older, file)
     found = where.of_text(sent, story.title, "build-failed", said) or where.of_number(sent, story.number, "build-failed", said)
     title = where.title(file, found) or story.title
