@@ -66,6 +66,8 @@ def check(
     profiles: Sequence[str] = (),
     env_files: Files = (),
     working_dir: str | Path | None = None,
+    engine: str | None = None,
+    builder: str | None = None,
 ) -> Checked:
     """Load the project and ask the provider what it makes of it, touching nothing.
 
@@ -74,7 +76,7 @@ def check(
     """
     inputs = Inputs(
         compose, files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
-        env_files=env_files, working_dir=working_dir,
+        env_files=env_files, working_dir=working_dir, engine=engine, builder=builder,
     )  # fmt: skip
     return begin.check(inputs)
 
@@ -91,6 +93,8 @@ def start_up(
     profiles: Sequence[str] = (),
     env_files: Files = (),
     working_dir: str | Path | None = None,
+    engine: str | None = None,
+    builder: str | None = None,
     build: bool = False,
     dry_run: bool = False,
     yes: bool = False,
@@ -104,14 +108,15 @@ def start_up(
     With none of them, the usual file names are looked for in `working_dir` (default: here) and its parents. `build` builds
     images even where they exist; `dry_run` ends with the plan; `yes` allows deleting what is protected; `wait_timeout` is in
     seconds for the whole deployment, `lease_wait` those to wait while another one of the project goes on. `plan` is a file that
-    `save_plan` wrote: only that plan is carried out.
+    `save_plan` wrote: only that plan is carried out. `engine` (`docker`, `process`) and `builder` (`engine`, `kaniko`) are the
+    local provider's: what runs services, and what builds their images.
 
     Raises, before anything was touched: `ComposeError`, `UnsupportedError`, `ConfigMissingError`, `BuildError`. What goes wrong
     later (the upload, cd, the deployment) is raised by `Deployment.wait`.
     """
     inputs = Inputs(
         compose, files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
-        env_files=env_files, working_dir=working_dir,
+        env_files=env_files, working_dir=working_dir, engine=engine, builder=builder,
     )  # fmt: skip
     return begin.start_up(
         inputs, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait, plan=plan
@@ -130,6 +135,8 @@ def up(
     profiles: Sequence[str] = (),
     env_files: Files = (),
     working_dir: str | Path | None = None,
+    engine: str | None = None,
+    builder: str | None = None,
     build: bool = False,
     dry_run: bool = False,
     detach: bool = False,
@@ -144,8 +151,8 @@ def up(
     """
     deployment = start_up(
         compose, files=files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
-        env_files=env_files, working_dir=working_dir, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout,
-        lease_wait=lease_wait, plan=plan,
+        env_files=env_files, working_dir=working_dir, engine=engine, builder=builder, build=build, dry_run=dry_run, yes=yes,
+        wait_timeout=wait_timeout, lease_wait=lease_wait, plan=plan,
     )  # fmt: skip
     return deployment.wait_accepted() if detach else deployment.wait()
 
@@ -162,12 +169,14 @@ def preview(
     profiles: Sequence[str] = (),
     env_files: Files = (),
     working_dir: str | Path | None = None,
+    engine: str | None = None,
+    builder: str | None = None,
     build: bool = False,
 ) -> Deployment:
     """What `up` would do: the same plan (`.view.plan`), with nothing changed."""
     return up(
         compose, files=files, text=text, name=name, project=project, stack=stack, services=services, profiles=profiles,
-        env_files=env_files, working_dir=working_dir, build=build, dry_run=True,
+        env_files=env_files, working_dir=working_dir, engine=engine, builder=builder, build=build, dry_run=True,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from defang_nb.model.events import Diagnosed, Event, Kind, Payload, Requested
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest, introduce, new_id
 from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.stack import Stack
 from defang_nb.model.value import ConfigRef
 from defang_nb.model.view import DeploymentView, reduce
 
@@ -48,6 +49,15 @@ class Inputs:
     profiles: Sequence[str] = ()
     env_files: Files = ()
     working_dir: str | Path | None = None
+    engine: str | None = None
+    builder: str | None = None
+
+    def place(self) -> Stack:
+        """The stack, with what was asked for of its engine and builder."""
+        stack = load_stack(self.stack, self.folder)
+        asked = {"DEFANG_ENGINE": self.engine, "DEFANG_BUILDER": self.builder}
+        settings = {**stack.settings, **{key: value for key, value in asked.items() if value}}
+        return msgspec.structs.replace(stack, settings=settings)
 
     @property
     def folder(self) -> Path:
@@ -71,7 +81,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 def check(inputs: Inputs) -> Checked:
     """Load it, and ask the provider; see `api.check`."""
-    workspace = Workspace(load_stack(inputs.stack, inputs.folder))
+    workspace = Workspace(inputs.place())
     return _check(workspace, inputs)[0]
 
 
@@ -86,7 +96,7 @@ def start_up(
     plan: str | Path | None = None,
 ) -> Deployment:
     """Check it, digest its contexts, and start; see `api.start_up`."""
-    workspace = Workspace(load_stack(inputs.stack, inputs.folder))
+    workspace = Workspace(inputs.place())
     checked, loaded = _check(workspace, inputs)
     refuse(checked, loaded.quoted)
     expected = read_plan(plan, project=checked.project.name, stack=workspace.stack.name) if plan is not None else None

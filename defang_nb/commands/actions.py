@@ -28,6 +28,7 @@ def inputs(invocation: Invocation, host: Host) -> dict[str, Any]:
         "profiles": invocation.many("profiles"),
         "env_files": invocation.many("env_files"),
     }
+    known |= {each: said for each in ("engine", "builder") if (said := invocation.text(each))}
     if files := invocation.many("files"):
         if STDIN not in files:
             return {**known, "files": files}

@@ -6,12 +6,18 @@ import platform
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import msgspec
 
+from defang_nb.client.stacks import load_stack
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
 from defang_nb.commands.tree import Face
+from defang_nb.model.stack import LOCAL
+from defang_nb.providers.local.docker.find import environment, find
+from defang_nb.providers.local.engines import DOCKER, choose
+from defang_nb.providers.local.paths import StackPaths
 from defang_nb.render.tables import Cell, Table
 from defang_nb.render.words import Tone
 from defang_nb.version import __version__
@@ -29,6 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def findings() -> list[Finding]:
     return [
         Finding(name="python", found=platform.python_version(), why="runs everything", needed=True),
+        *_engines(),
         Finding(name="uv", found=_package("uv"), why="makes the virtual environments of services", needed=True),
         Finding(
             name="supervisor",
@@ -57,6 +64,25 @@ def findings() -> list[Finding]:
             name="jupyter-server-proxy",
             found=_package("jupyter-server-proxy"),
             why="makes endpoints reachable through a JupyterHub or Binder",
+        ),
+    ]
+
+
+def _engines() -> list[Finding]:
+    """Which container engine answers (or why none does), and what services run on."""
+    stack = load_stack(LOCAL.name, Path.cwd())
+    found = find(environment(stack.settings))
+    choice = choose(stack.settings, StackPaths.of(stack.name))
+    return [
+        Finding(
+            name="container engine",
+            found=found.engine.called if found.engine else "",
+            why="runs services in containers" if found.engine else f"would run services in containers; {found.why_not}",
+        ),
+        Finding(
+            name="services run",
+            found="in containers" if choice.name == DOCKER else "as processes",
+            why=f"{choice.why}; `up --engine {'process' if choice.name == DOCKER else 'docker'}` decides otherwise",
         ),
     ]
 

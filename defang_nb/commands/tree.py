@@ -107,6 +107,8 @@ PROFILE = Option(("--profile",), "a Compose profile to enable; may be repeated",
 ENV_FILE = Option(
     ("--env-file",), "variables for the Compose text instead of .env", "env_files", "FILE", repeat=True, completes=Complete.FILE
 )
+ENGINE = Option(("--engine",), "what runs services on this machine: docker or process", "engine", "NAME")
+BUILDER = Option(("--builder",), "what builds images: engine or kaniko", "builder", "NAME")
 DETACH = Option(("-d", "--detach"), "return as soon as the deployment runs by itself", "detach")
 BUILD = Option(("--build",), "build images even where they exist already", "build")
 DRY_RUN = Option(("--dry-run",), "show the plan and change nothing", "dry_run")
@@ -133,7 +135,7 @@ TREE: tuple[Command, ...] = (
         "bring the application up, or up to date",
         "Checks the project, builds what has to be built, and changes what differs from what runs, showing all of it live.\n"
         "Interrupting detaches: the deployment goes on, and can be attached to or cancelled.",
-        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, DETACH, BUILD, DRY_RUN, PLAN, OUTPUT, YES, WAIT, JSON),
+        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, ENGINE, BUILDER, DETACH, BUILD, DRY_RUN, PLAN, OUTPUT, YES, WAIT, JSON),
         (SERVICES,),
         ("up", "up -f compose.yaml web", "up --dry-run", "up --detach"),
     ),
@@ -141,7 +143,7 @@ TREE: tuple[Command, ...] = (
         ("preview",),
         "show what `up` would do, and change nothing",
         "",
-        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, BUILD, OUT, OUTPUT, JSON),
+        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, ENGINE, BUILDER, BUILD, OUT, OUTPUT, JSON),
         (SERVICES,),
         ("preview", "preview -f compose.yaml", "preview --out plan.json"),
     ),

@@ -94,7 +94,11 @@ class Dockerd:
         command += ["--default-address-pool", f"base={self.net}.0.0/17,size=24", *self.options]
         (self.folder / "pid").unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            # Without what tells a test's own processes, which end with it: one that restarts the engine does not own it.
+            environment = {key: value for key, value in os.environ.items() if not key.startswith("DEFANG_")}
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, env=environment
+            )
         deadline = time.monotonic() + PATIENCE
         while not answers(self.host):
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from defang_nb.errors import ProviderError
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
-from defang_nb.model.source import Diagnostic
+from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
 from defang_nb.providers.local.docker import check as checks
+from defang_nb.providers.local.docker.find import environment, find, required
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.provision.ports import ObjectStore, ResourceType
 
@@ -36,7 +38,14 @@ class DockerBackend:
         return DockerEngine(self._paths, self._stack, self._settings)
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
-        return [*checks.builder(project, self._settings), *checks.check(project)]
+        """What the project asks for and can't have; above all, an engine that answers."""
+        found = [*checks.builder(project, self._settings), *checks.check(project)]
+        try:
+            required(find(environment(self._settings)))
+        except ProviderError as error:
+            problem = Diagnostic(severity=Severity.ERROR, code="engine-missing", message=error.message, hint=error.hint)
+            return [problem, *found]
+        return found
 
     def resource_types(self) -> Sequence[ResourceType]:
         from defang_nb.providers.local.docker.builders.choose import builders

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,9 @@ from defang_nb.providers.local.docker.engine import DockerEngine, NotThereError,
 from defang_nb.providers.local.process.engine import fill, parse_urn
 
 LOOPBACK = "127.0.0.1"
+_REMOVALS = 100
+_LOOK = 0.05
+_CODE = re.compile(r"(?:Exited|Restarting) \((-?\d+)\)")
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +42,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One of ours as a listing shows it. `health`: starting, healthy, unhealthy, or "" without a health check."""
+    """One of ours as a listing shows it. `health`: starting, healthy, unhealthy, or "" without a health check.
+
+    `code` is that of its last end, of one that ended or is about to be started again.
+    """
 
     id: str
     name: str
@@ -47,6 +54,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     state: str
     health: str
+    code: int
     image: str
     created: int
     ports: tuple[tuple[int, str, int], ...]
@@ -69,6 +77,7 @@ def seen(found: Mapping[str, Any]) -> Seen:
         hash=marks.get(labels.INPUTS, ""),
         state=found.get("State") or "",
         health=health if health in ("starting", "healthy", "unhealthy") else "",
+        code=int(ended[1]) if (ended := _CODE.search(status)) else 0,
         image=found.get("ImageID") or "",
         created=int(found.get("Created") or 0),
         ports=tuple(sorted({(each["PrivatePort"], each["Type"], each["PublicPort"]) for each in published})),
@@ -100,15 +109,36 @@ def make(client: Any, engine: DockerEngine, wish: Wish) -> str:
 
 
 def remove(client: Any, container: Seen, *, grace: float = 10.0, volumes: bool = True) -> None:
-    """Stop it in good order, and remove it with the volumes that nobody named. One that is gone is fine."""
-    try:
-        if container.running or container.state == "paused":
-            stop(client, container.id, grace)
-        client.remove_container(container.id, force=True, v=volumes)
-    except Exception as error:  # edge: the SDK's errors are told apart by their status only
-        if getattr(error, "status_code", 0) not in (404, 409):
-            raise
-    _until_gone(client, container.id)
+    """Stop it in good order, and remove it with the volumes that nobody named. One that is gone is fine.
+
+    The engine refuses some calls about a container that is just being started again, or removed; they are tried again.
+    """
+    from docker.errors import APIError, NotFound
+
+    def leave_ended() -> None:
+        """What is started again and again evades whoever wants to remove it."""
+        with contextlib.suppress(APIError):
+            client.update_container(container.id, restart_policy={"Name": "no"})
+
+    stopped = not (container.running or container.state == "paused")
+    if container.state == "restarting":
+        leave_ended()
+    for left in reversed(range(_REMOVALS)):
+        try:
+            if not stopped:
+                stop(client, container.id, grace)
+                stopped = True
+            client.remove_container(container.id, force=True, v=volumes)
+        except APIError:
+            if not left:
+                raise
+            leave_ended()
+            stopped = left < _REMOVALS - 2  # it does not let itself be stopped: `force` ends it
+        try:
+            client.inspect_container(container.id)
+        except NotFound:
+            return
+        time.sleep(_LOOK)
 
 
 def stop(client: Any, container: str, grace: float) -> None:
@@ -116,18 +146,6 @@ def stop(client: Any, container: str, grace: float) -> None:
     url = client._url("/containers/{0}/stop", container)
     response = client._post(url, params={"t": max(1, round(grace))}, timeout=grace + client.timeout)
     client._raise_for_status(response)
-
-
-def _until_gone(client: Any, container: str) -> None:
-    """A removal that is in progress already is told as a conflict; it takes a moment."""
-    from docker.errors import NotFound
-
-    for _ in range(100):
-        try:
-            client.inspect_container(container)
-        except NotFound:
-            return
-        time.sleep(0.05)
 
 
 def _body(engine: DockerEngine, wish: Wish, client: Any) -> dict[str, Json]:
@@ -221,9 +239,16 @@ def _archive(files: Sequence[Mapping[str, Json]], values: Mapping[str, str]) -> 
     return held.getvalue()
 
 
-def rename(client: Any, container: Seen, name: str) -> None:
+def rename(client: Any, container: Seen, name: str) -> bool:
+    """Whether it has the name now. Names are for people only: when the engine refuses, nothing is lost."""
+    from docker.errors import APIError
+
     if container.name != name:
-        client.rename(container.id, name)
+        try:
+            client.rename(container.id, name)
+        except APIError:
+            return False
+    return True
 
 
 def name_taken(name: str, error: TakenError) -> ProviderError:

@@ -71,6 +71,8 @@ def find(environ: Mapping[str, str] | None = None) -> Found:
     tried: list[Tried] = []
     for host, source, only in _places(os.environ if environ is None else environ):
         each = _try(host, source)
+        if only and each.problem == _ABSENT:
+            each = msgspec.structs.replace(each, problem="there is no such socket", hint=f"is {source} right?")
         tried.append(each)
         if each.ok or only:
             break

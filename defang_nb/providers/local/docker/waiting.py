@@ -37,6 +37,7 @@ class Waiter:
         self.containers = list(containers)
         self.grace = grace
         self._told = ""
+        self._codes: dict[str, int] = {}
         self._began = time.monotonic()
 
     async def well(self, ports: Sequence[int]) -> None:
@@ -68,8 +69,7 @@ class Waiter:
             if not states:
                 raise DeploymentFailedError(f"{self.service} was removed before it ended")
             if states[0].state in ("exited", "dead"):
-                code = await self._exit_code(states[0].id)
-                if code:
+                if code := states[0].code:
                     raise await self.failure(f"{self.service} exited with code {code}")
                 return time.monotonic() - self._began
             self.tell(f"running for {int(time.monotonic() - self._began)} s")
@@ -111,22 +111,19 @@ class Waiter:
     async def _crashed(self, container: Seen) -> None:
         """It ended, and nobody starts it again; or it was started again and again."""
         if container.state in ("exited", "dead"):
-            code = await self._exit_code(container.id)
-            raise await self.failure(f"{self.service} exited with code {code}", container.id)
+            raise await self.failure(f"{self.service} exited with code {container.code}", container.id)
         if container.state == "restarting":
-            details = await self.engine.ask(lambda client: client.inspect_container(container.id))
-            if details["RestartCount"] >= CRASHES:
-                code = details["State"]["ExitCode"]
-                message = f"{self.service} exited with code {code} {details['RestartCount']} times"
-                raise await self.failure(message, container.id)
-
-    async def _exit_code(self, container: str) -> int:
-        details = await self.engine.ask(lambda client: client.inspect_container(container))
-        return int(details["State"]["ExitCode"])
+            count = (await self.engine.ask(partial(_inspect, container=container.id)))["RestartCount"]
+            if count >= CRASHES:
+                raise await self.failure(
+                    f"{self.service} exited with code {self._codes.get(container.id, 0)} {count} times", container.id
+                )
 
     async def _states(self) -> list[Seen]:
         wanted = set(self.containers)
-        return [seen(each) for each in await self.engine.containers() if each["Id"] in wanted]
+        found = [seen(each) for each in await self.engine.containers() if each["Id"] in wanted]
+        self._codes |= {each.id: each.code for each in found if each.code}  # it is 0 again while it is being started
+        return found
 
     async def failure(self, message: str, container: str = "") -> DeploymentFailedError:
         """An error, after the last lines of the log were told."""

@@ -50,10 +50,12 @@ class ServiceType(DockerType):
         numbers = range(1, inputs["replicas"] + 1)
         self.engine.note(urn, there=True)
         inherited: Mapping[str, str] = {}
+        if all(number in good and good[number].running for number in numbers):
+            others = []  # nothing comes in their way; they go once these are well
         if others and (inputs["alone"] or any(each.anonymous for each in others)):
             inherited = await self._retire(others, inputs)
         elif others:
-            await asyncio.gather(*(self._step_aside(each) for each in others))
+            await asyncio.gather(*(self._step_aside(each, inputs) for each in others))
 
         def wish(number: int) -> Wish:
             return Wish(
@@ -121,6 +123,10 @@ class ServiceType(DockerType):
             except TakenError as error:
                 raise containers.name_taken(wish.name, error) from None
             except ProviderError as error:
+                if there is not None:  # an engine that was killed can't always start what it had: another one is made
+                    await self._remove(there, wish.inputs)
+                    there = None
+                    continue
                 if not left or not backends or not any(each in error.message for each in _PORT_TAKEN):
                     raise
             else:
@@ -171,10 +177,12 @@ class ServiceType(DockerType):
         await asyncio.gather(*(self._remove(each, inputs, volumes=not inherited) for each in others))
         return inherited
 
-    async def _step_aside(self, old: Seen) -> None:
-        """The next one gets its name."""
+    async def _step_aside(self, old: Seen, inputs: Mapping[str, Json]) -> None:
+        """The next one gets its name. One that can't be renamed (it is just being started again) is of no use, and goes."""
         if not old.name.endswith(old.id[:6]):
-            await self.engine.ask(lambda client: client.rename(old.id, f"{old.name}-{old.id[:6]}"))
+            renamed = partial(containers.rename, container=old, name=f"{old.name}-{old.id[:6]}")
+            if not await self.engine.ask(renamed):
+                await self._remove(old, inputs)
 
     async def _remove_others(self, urn: str, wanted: str, inputs: Mapping[str, Json]) -> None:
         _, service = parse_urn(urn)
