@@ -8,9 +8,10 @@ import re
 from defang_nb.build.dockerfile import Dockerfile, Instruction, Stage
 from defang_nb.model.source import Diagnostic
 
-_VERTEX = re.compile(r"\[(?:[\w./]+ )?(?P<stage>[^\s\]]+) (?P<number>\d+)/\d+\] (?P<text>.+)", re.DOTALL)
+_VERTEX = re.compile(r"\[(?:(?:[\w./]+ )?(?P<stage>[^\s\]]+) )?(?P<number>\d+)/(?P<total>\d+)\] (?P<text>.+)", re.DOTALL)
 _NUMBERED = re.compile(r"\[(?:[^\]]* )?\d+/\d+\] ")
 _PARSE = re.compile(r"parse error (?:on )?line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
+_LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")
 _UNLIKE = 0.3
 
 
@@ -21,15 +22,19 @@ def is_step(vertex: str) -> bool:
 
 def of_vertex(file: Dockerfile, vertex: str, code: str, message: str) -> Diagnostic | None:
     """The line of a vertex of BuildKit; None when none is like it."""
-    stages = file.stages
-    text = vertex
-    if match := _VERTEX.fullmatch(vertex):
-        text = match["text"]
-        named = file.stage(match["stage"].removeprefix("stage-"))
-        stages = (named,) if named else stages
-    elif match := re.fullmatch(r"\[\d+/\d+\] (.+)", vertex, re.DOTALL):
-        text, stages = match[1], stages[-1:]
-    return of_text(file, text, code, message, stages)
+    match = _VERTEX.fullmatch(vertex)
+    if not match:
+        return of_text(file, vertex, code, message)
+    stage = file.stage(match["stage"].removeprefix("stage-")) if match["stage"] else file.stages[-1]
+    if stage is None:
+        return of_text(file, match["text"], code, message)
+    # The base image counts too, unless it is another stage; a base image's triggers (ONBUILD) come on top of that.
+    layers = [each for each in stage.instructions if each.keyword in _LAYERS]
+    before = int(match["total"]) - len(layers)
+    place = int(match["number"]) - 1 - before
+    if before in (0, 1) and place >= 0 and match["text"].startswith(layers[place].keyword):
+        return file.diagnostic(layers[place].line, code, message)
+    return of_text(file, match["text"], code, message, (stage,))
 
 
 def of_text(file: Dockerfile, text: str, code: str, message: str, stages: tuple[Stage, ...] | None = None) -> Diagnostic | None:

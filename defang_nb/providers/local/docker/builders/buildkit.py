@@ -29,6 +29,7 @@ _NOISE = re.compile(
     r"|rpc error: [^:]*: desc = |executor failed running \[.*?\]: |process \".*?\" did not complete successfully: )+",
     re.DOTALL,
 )
+_READER = re.compile(r"resolve image config for (?:docker-image://)?(\S*/dockerfile(?:[:@]\S+)?)$")
 _METADATA = "[internal] load metadata for "
 
 
@@ -45,30 +46,39 @@ class BuildKit:
         return ""
 
     async def build(self, source: ImageSource, context: Path, args: Mapping[str, str], emit: Tell) -> str:
-        """See `Builder`."""
+        """See `Builder`. Where the reader that `# syntax=` names can't be had, the engine's own reads the Dockerfile."""
+        await asyncio.to_thread(bases.fetch, self._connect, context, source, args)
+        story = await self._told(source, context, args, emit)
+        if story.failed and (reader := _READER.match(story.failed.name)):
+            emit(f"warning: {reader[1]} can't be had, which the Dockerfile's `# syntax=` asks for: the engine's own reads it")
+            story = await self._told(source, context, args, emit, no_syntax=True)
+        if story.error:
+            raise _failed(source, context, story, self._older)
+        if not story.image:
+            raise TransientError("the engine ended in the middle of the build", hint="run up again", after=1.0)
+        return story.image
+
+    async def _told(
+        self, source: ImageSource, context: Path, args: Mapping[str, str], emit: Tell, *, no_syntax: bool = False
+    ) -> _Story:
         name = secrets.token_hex(16)
 
         def cancel(client: Any) -> None:
             client.post(f"{client.base_url}/v{client.api_version}/build/cancel", params={"id": name}, timeout=10).close()
 
         story = _Story(emit)
-        sent = parameters(source, args, self._labels) | {"version": "2", "buildid": name}
-        await asyncio.to_thread(bases.fetch, self._connect, context, source, args)
+        asked = parameters(source, args, self._labels) | {"version": "2", "buildid": name}
         try:
             async with (
-                sent_to(self._older, context, source) as archive,
-                building(self._connect, archive, sent, cancel) as records,
+                sent_to(self._older, context, source, no_syntax=no_syntax) as archive,
+                building(self._connect, archive, asked, cancel) as records,
             ):
                 async for record in records:
                     story.hear(record)
         except RefusedError as error:
             story.error = error.said
         story.end()
-        if story.error:
-            raise _failed(source, context, story, self._older)
-        if not story.image:
-            raise TransientError("the engine ended in the middle of the build", hint="run up again", after=1.0)
-        return story.image
+        return story
 
 
 class _Story:

@@ -27,13 +27,16 @@ _TOKEN = re.compile(r"\d*<<-?[\"']?[A-Za-z_][\w.\-]*[\"']?")
 
 
 @asynccontextmanager
-async def sent_to(older: bool, context: Path, source: ImageSource) -> AsyncIterator[Path]:
-    """The archive to send to an engine. Raises `BuildError` when the Dockerfile is wrong."""
-    if not older:
+async def sent_to(older: bool, context: Path, source: ImageSource, *, no_syntax: bool = False) -> AsyncIterator[Path]:
+    """The archive to send to an engine; `no_syntax`: it is to read the Dockerfile itself, whatever that says.
+
+    Raises `BuildError` when the Dockerfile is wrong.
+    """
+    if not (older or no_syntax):
         yield context
         return
     with tempfile.TemporaryDirectory(prefix="defang-nb-context-") as folder:
-        yield await asyncio.to_thread(adapt, context, source, Path(folder))
+        yield await asyncio.to_thread(adapt, context, source, Path(folder), heredocs=older)
 
 
 def as_sent(older: bool, file: Dockerfile) -> Dockerfile:
@@ -41,13 +44,13 @@ def as_sent(older: bool, file: Dockerfile) -> Dockerfile:
     return parse(adapted(file)[0], file.file) if older else file
 
 
-def adapt(context: Path, source: ImageSource, into: Path) -> Path:
+def adapt(context: Path, source: ImageSource, into: Path, *, heredocs: bool = True) -> Path:
     """The archive to send: `context` itself, or (in the folder `into`) one whose Dockerfile says the same for older engines.
 
     Raises `BuildError` when the Dockerfile is wrong.
     """
     file = read_dockerfile(context, source)
-    text, files = adapted(file)
+    text, files = adapted(file, heredocs=heredocs)
     if text == "\n".join(file.lines) + "\n":
         return context
     path = into / "adapted.tar"
@@ -64,7 +67,7 @@ def adapt(context: Path, source: ImageSource, into: Path) -> Path:
     return path
 
 
-def adapted(file: Dockerfile) -> tuple[str, Mapping[str, str]]:
+def adapted(file: Dockerfile, *, heredocs: bool = True) -> tuple[str, Mapping[str, str]]:
     """The Dockerfile's text without what is newer, and the files that it needs for that. Every line keeps its number."""
     lines = list(file.lines)
     files: dict[str, str] = {}
@@ -75,7 +78,7 @@ def adapted(file: Dockerfile) -> tuple[str, Mapping[str, str]]:
             lines[number] = "# escape=" + file.escape if number == 0 else "#"
     for stage in file.stages:
         for each in stage.instructions:
-            if each.heredocs:
+            if heredocs and each.heredocs:
                 first, last = each.line - 1, _last(file, each)
                 said = _run(stage, each) if each.keyword == "RUN" else _copy(each, files)
                 lines[first : last + 1] = [said, *["#"] * (last - first)]
