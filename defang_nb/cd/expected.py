@@ -30,7 +30,14 @@ def _differs(before: Step | None, now: Step) -> str:
     return f"{said}, and not for what was in it ({before.cause})" if before.cause != now.cause else f"{said}, with other values"
 
 
-_DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "keep": "kept"}
+_DONE = {
+    "create": "created",
+    "update": "updated",
+    "replace": "replaced",
+    "delete": "deleted",
+    "keep": "kept",
+    "adopt": "adopted",
+}
 
 
 def _called(step: Step) -> str:

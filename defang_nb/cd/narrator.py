@@ -60,7 +60,7 @@ class Narrator:
             if main and step.action is not Action.DELETE:
                 self._change(main, ServiceState.UPDATE_QUEUED, _first_words(step.cause))
         for step in self._plan.mutations:
-            for service in self._built_for(step.urn):
+            for service in self._built_for(step.urn) if step.action is not Action.ADOPT else ():
                 self._change(service, ServiceState.BUILD_QUEUED)
 
     def hear(self, payload: Payload) -> None:

@@ -30,6 +30,7 @@ from defang_nb.provision.owner import this_process
 from defang_nb.provision.planner import plan as make_plan
 from defang_nb.provision.ports import ObjectStore
 from defang_nb.provision.state import State
+from defang_nb.provision.strays import adopt, owned, removal, strays
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Run:
     async def _requested(self) -> Requested:
         request = self.request
         services = introduce(request.project)
-        if request.kind in (Kind.DOWN, Kind.REFRESH) and not request.repair:
+        if request.kind in (Kind.DOWN, Kind.REFRESH) and not (request.repair or request.orphans):
             state = await State.open(self.store, request.project.name)
             mains = sorted((each for each in state.recorded.values() if each.main), key=lambda each: each.service)
             services = tuple(ServiceInfo(name=each.service, what=each.title) for each in mains)
@@ -156,10 +157,14 @@ class Run:
         if request.kind is Kind.REFRESH:
             return await self._refresh(state, observed)
         drifted = await refresh(state, observed, deployment=request.deployment)
+        if request.orphans:
+            return await self._remove_orphans(state)
         desired = await self._desired()
+        adopted = await adopt(desired, state, types, project=request.project.name, deployment=request.deployment)
         plan = make_plan(
-            desired, state.recorded, types, observed, force=self._forced(desired), drifted=drifted, state_version=state.version
-        )
+            desired, state.recorded, types, observed,
+            force=self._forced(desired), drifted=drifted, adopted=adopted, state_version=state.version,
+        )  # fmt: skip
         plan = self._explain(self._respect_protection(plan, state.recorded), desired, state.recorded)
         self.story.tell(Planned(plan=plan))
         if request.expected is not None:
@@ -169,6 +174,17 @@ class Run:
         if request.dry_run:
             return Finished(outcome=Outcome.SUCCEEDED, message=_count(plan, "would be "))
         return await self._apply(plan, desired, state)
+
+    async def _remove_orphans(self, state: State) -> Finished:
+        """Delete what carries our tag and no record knows, and nothing else."""
+        types, project, deployment = self._provider.resource_types(), self.request.project.name, self.request.deployment
+        orphans = strays(await owned(types, project), state)
+        if orphans and not self.request.yes:
+            titles = ", ".join(each.title or each.urn for each in orphans)
+            raise UsageError(f"this would delete {titles}", hint="say `--yes` to allow it")
+        plan = await removal(orphans, state, types, deployment=deployment)
+        self.story.tell(Planned(plan=plan))
+        return await self._apply(plan, (), state)
 
     async def _refresh(self, state: State, observed: Observed) -> Finished:
         """Tell what is not as recorded; with consent, record it as it is."""
@@ -314,7 +330,13 @@ def _with_dependencies(urns: Sequence[str], recorded: Mapping[str, Recorded]) ->
     return found
 
 
-_WORDS = {Action.CREATE: "created", Action.UPDATE: "updated", Action.REPLACE: "replaced", Action.DELETE: "deleted"}
+_WORDS = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+    Action.ADOPT: "adopted",
+}
 
 
 def _count(plan: Plan, prefix: str) -> str:

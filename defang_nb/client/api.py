@@ -23,6 +23,7 @@ from defang_nb.client.workspace import Workspace
 from defang_nb.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from defang_nb.client.orphans import Orphan
     from defang_nb.model.events import DeploymentSummary
     from defang_nb.model.past import PastDeployment
     from defang_nb.model.status import LogRecord, ServiceStatus
@@ -39,12 +40,14 @@ __all__ = [
     "deployments",
     "down",
     "logs",
+    "orphans",
     "preview",
     "ps",
     "refresh",
     "rollback",
     "save_plan",
     "start_down",
+    "start_orphan_removal",
     "start_refresh",
     "start_repair",
     "start_rollback",
@@ -266,6 +269,20 @@ def rollback(
         working_dir=working_dir,
     )  # fmt: skip
     return started.wait_accepted() if detach else started.wait()
+
+
+def orphans(project: str | None = None, *, stack: str = "local", working_dir: str | Path | None = None) -> list[Orphan]:
+    """What is live on the stack, carries our tag, and no record knows; of all projects where none is named. Changes nothing."""
+    from defang_nb.client.orphans import find_orphans
+
+    return find_orphans(_workspace(stack, working_dir), project or "")
+
+
+def start_orphan_removal(project: str, *, stack: str = "local", working_dir: str | Path | None = None) -> Deployment:
+    """Start deleting those of a project, data included. Nothing that is recorded is touched, and nothing of somebody else's."""
+    from defang_nb.client.orphans import start_removal
+
+    return start_removal(_workspace(stack, working_dir), project)
 
 
 def start_repair(

@@ -218,6 +218,23 @@ def _repair(invocation: Invocation, host: Host) -> Deployment:
     return _shown(api.start_repair(**_about(invocation, host)), host)
 
 
+def _stack_doctor(invocation: Invocation, host: Host) -> Any:
+    from defang_nb.render.listings import orphans_table
+
+    place = stack(invocation, host)
+    found = api.orphans(invocation.text("project"), stack=place)
+    if not (invocation.flag("remove_orphans") and found):
+        host.table(orphans_table(found, title=f"What no record knows on {place}"), found)
+        return found
+    if not invocation.flag("yes"):
+        host.table(orphans_table(found, title=f"What no record knows on {place}"), found)
+        data = " and the data in them" if any(each.holds_data for each in found) else ""
+        raise UsageError(f"this would delete the {len(found)} of them{data}", hint="say `--yes` to allow it")
+    for name in dict.fromkeys(each.project for each in found):
+        _shown(api.start_orphan_removal(name, stack=place), host)
+    return found
+
+
 ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("up",): _up,
     ("preview",): _preview,
@@ -233,4 +250,5 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("cancel",): _cancel,
     ("rollback",): _rollback,
     ("stack", "repair"): _repair,
+    ("stack", "doctor"): _stack_doctor,
 }

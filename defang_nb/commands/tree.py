@@ -271,6 +271,21 @@ TREE: tuple[Command, ...] = (
         ("stack repair -p shop",),
     ),
     Command(
+        ("stack", "doctor"),
+        "list what runs or is kept on a stack though no record knows of it, and remove it if asked",
+        "Such orphans are left when a record was lost. Only what this tool has made is listed; `up` adopts those that its\n"
+        "project asks for.",
+        (
+            PROJECT,
+            STACK,
+            Option(("--remove-orphans",), "delete them, the data in them too (needs --yes)", "remove_orphans"),
+            YES,
+            JSON,
+        ),
+        (),
+        ("stack doctor", "stack doctor -p shop --remove-orphans --yes"),
+    ),
+    Command(
         ("compose", "config"),
         "check the Compose files and print what they mean",
         "Everything is resolved: variables, override files, `extends`, `include`, profiles, defaults. What is printed is\n"

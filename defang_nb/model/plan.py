@@ -8,11 +8,14 @@ import msgspec
 
 
 class Action(StrEnum):
+    """`ADOPT`: it exists, with no record of it; it is recorded, and nothing else is done."""
+
     CREATE = "create"
     UPDATE = "update"
     REPLACE = "replace"
     DELETE = "delete"
     KEEP = "keep"
+    ADOPT = "adopt"
 
     @property
     def mutates(self) -> bool:

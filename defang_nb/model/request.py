@@ -30,6 +30,7 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     (0: give up at once). `diagnostics`: what the workspace found; they become part of the story. `rollback_of`: the earlier
     deployment whose project and images these are. `expected`: the plan that was agreed to; any other is refused.
 
+    With `Kind.DOWN`: `orphans` deletes what is live and no record knows, and nothing else.
     With `Kind.REFRESH`: `repair` makes a damaged record readable again, `accept` records what is live and not as recorded.
     """
 
@@ -48,6 +49,7 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     rollback_of: str = ""
     repair: bool = False
     accept: bool = False
+    orphans: bool = False
     expected: Plan | None = None
     protocol: int = PROTOCOL
 

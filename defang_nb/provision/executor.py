@@ -176,7 +176,8 @@ class _Run:
         try:
             action, resource = self._decide(step)
             if action is Action.KEEP:
-                self._finish(step, Action.KEEP, StepStatus.DONE, "unchanged")
+                adopted = step.action is Action.ADOPT
+                self._finish(step, step.action if adopted else action, StepStatus.DONE, "adopted" if adopted else "unchanged")
                 return
             self._emit(StepStarted(urn=step.urn, action=action, service=step.service, title=step.title))
             await self._perform(step, action, resource, progress)
@@ -201,7 +202,7 @@ class _Run:
             if record.protect and not step.protect:
                 raise ProviderError(f"{_called(step)} is protected, and would have to be replaced", hint="make a new plan")
             return Action.REPLACE, resource
-        needless = record.ready and not found and (bool(step.changes) or step.action is Action.KEEP)
+        needless = record.ready and not found and (bool(step.changes) or step.action in (Action.KEEP, Action.ADOPT))
         return (Action.KEEP if needless else Action.UPDATE), resource
 
     async def _perform(self, step: Step, action: Action, resource: Resource | None, progress: _Progress) -> None:

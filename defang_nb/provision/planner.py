@@ -31,12 +31,14 @@ def plan(
     *,
     force: Collection[str] = (),
     drifted: Mapping[str, Collection[str]] = MappingProxyType({}),
+    adopted: Collection[str] = (),
     state_version: str = "",
 ) -> Plan:
     """The steps from `recorded` to `desired`; nothing desired takes everything down.
 
     `observed` (urn → live outputs, None: gone, absent: unknown) is what `executor.observe` saw; {} trusts the record. `force`
-    names urns that are updated though nothing changed, `drifted` (urn → properties) what was changed by others than us.
+    names urns that are updated though nothing changed, `drifted` (urn → properties) what was changed by others than us, and
+    `adopted` urns that were found and recorded just now.
     Raises `DefangError` for a dependency cycle, for a dependency that is not desired, and `ProviderError` for a type that is
     not in `types`.
     """
@@ -49,11 +51,23 @@ def plan(
         step = _step(resource, record, type_, inputs, gone=observed.get(resource.urn, {}) is None, forced=resource.urn in force)
         if step.action.mutates and step.changes and {each.path for each in step.changes} <= set(drifted.get(resource.urn, ())):
             step = msgspec.structs.replace(step, cause=outside(each.path for each in step.changes))
-        if record is not None and not step.action.mutates:
+        if resource.urn in adopted and step.action is not Action.CREATE:
+            step = _adopted(step, known_inputs=record is not None and bool(record.inputs))
+        if record is not None and (step.action is Action.ADOPT or not step.action.mutates):
             known[resource.urn] = record.outputs
         steps[resource.urn] = step
     doomed = [urn for urn in recorded if urn not in steps]
     return Plan(steps=(*steps.values(), *_deletions(doomed, recorded, types, steps)), state_version=state_version)
+
+
+def _adopted(step: Step, *, known_inputs: bool) -> Step:
+    """What is told of it. What it was made from is not always known: then all is set anew, and there is nothing to compare."""
+    cause = "exists already, with no record of it"
+    if step.action is Action.KEEP:
+        return msgspec.structs.replace(step, action=Action.ADOPT, cause=cause)
+    if not known_inputs and step.action is Action.UPDATE:
+        return msgspec.structs.replace(step, cause=f"{cause} or of what it was made from: adopted, and set anew", changes=())
+    return msgspec.structs.replace(step, cause=f"{cause}: adopted; {step.cause}")
 
 
 def replacing(type_: ResourceType, found: Collection[Difference]) -> list[Difference]:

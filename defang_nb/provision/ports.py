@@ -163,6 +163,34 @@ class Exclusive(Protocol):
         ...
 
 
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that carries our tag, whether it is recorded or not.
+
+    `inputs` are those that it was made from, where that can be told; `ready`: it is usable as it is. `needs`: urns of what it
+    uses, as far as that is known: it is deleted before them. `holds_data`: what is lost with it can't be made again.
+    """
+
+    urn: str
+    type: str
+    id: str
+    title: str = ""
+    service: str = ""
+    inputs: Mapping[str, Json] | None = None
+    outputs: Mapping[str, Json] = {}
+    ready: bool = False
+    needs: tuple[str, ...] = ()
+    holds_data: bool = False
+
+
+@runtime_checkable
+class Tagged(Protocol):
+    """A resource type that can tell what is there by its tags alone: to adopt it, and to find what no record knows."""
+
+    async def owned(self, project: str = "") -> Sequence[Live]:
+        """All that this stack made of this type for `project` ("": for any). One bulk read. Never what is somebody else's."""
+        ...
+
+
 class ApiClass(msgspec.Struct, frozen=True):
     """Calls that share one limit of the provider's: `limit` of them run at a time, whatever their types."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 from defang_nb.model.events import DeploymentSummary, Outcome
 from defang_nb.model.project import Port, Project, Service
@@ -67,6 +68,28 @@ def deployments_table(summaries: Sequence[DeploymentSummary], *, now: float, tit
     return Table(
         title, ("Deployment", "Kind", "Project", "State", "Started", "Took", "By", "What happened"), rows, empty="none yet"
     )
+
+
+class Stray(Protocol):
+    """Something that is live and no record knows."""
+
+    @property
+    def project(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def holds_data(self) -> bool: ...
+
+
+def orphans_table(found: Sequence[Stray], *, title: str) -> Table:
+    """What `stack doctor` shows."""
+    rows = tuple(
+        (Cell(each.project), Cell(each.title), Cell("yes", Tone.WARN) if each.holds_data else Cell(""), Cell(each.id))
+        for each in found
+    )
+    return Table(title, ("Project", "What", "Holds data", "Id"), rows, empty="nothing: all that is there is recorded")
 
 
 def outcome_look(summary: DeploymentSummary) -> Look:

@@ -64,6 +64,7 @@ ACTIONS: Mapping[Action, Look] = {
     Action.REPLACE: Look("±", "replace", Tone.WARN),
     Action.DELETE: Look("−", "delete", Tone.BAD),
     Action.KEEP: Look("=", "unchanged", Tone.PLAIN),
+    Action.ADOPT: Look("»", "adopt", Tone.OK),
 }
 
 STEPS: Mapping[StepStatus, Look] = {
@@ -152,14 +153,20 @@ def _planned_look(service: ServiceView, view: DeploymentView) -> Look:
         if Action.CREATE in found:
             return Look("✘", "something of it is gone", Tone.BAD)
         return Look("▲", "changed outside", Tone.WARN) if found else Look("✔", "as recorded", Tone.OK)
-    for action in (Action.REPLACE, Action.CREATE, Action.DELETE, Action.UPDATE):
+    for action in (Action.REPLACE, Action.CREATE, Action.DELETE, Action.UPDATE, Action.ADOPT):
         if action in found:
             look = ACTIONS[action]
             return look._replace(word=f"would be {_PAST[action]}")
     return ACTIONS[Action.KEEP]
 
 
-_PAST = {Action.CREATE: "added", Action.UPDATE: "changed", Action.REPLACE: "replaced", Action.DELETE: "deleted"}
+_PAST = {
+    Action.CREATE: "added",
+    Action.UPDATE: "changed",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+    Action.ADOPT: "adopted",
+}
 
 
 def step_title(step: StepView) -> str:
@@ -192,10 +199,11 @@ def elapsed(view: DeploymentView, now: float) -> str:
 
 
 def plan_counts(plan: Plan) -> str:
-    """`3 to add, 2 to change, 0 to delete, 14 unchanged`; replacements are named only when there are any."""
-    replaced = plan.count(Action.REPLACE)
+    """`3 to add, 2 to change, 0 to delete, 14 unchanged`; replacements and adoptions are named only when there are any."""
+    replaced, adopted = plan.count(Action.REPLACE), plan.count(Action.ADOPT)
     parts = [f"{plan.count(Action.CREATE)} to add", f"{plan.count(Action.UPDATE)} to change"]
     parts += [f"{replaced} to replace"] if replaced else []
+    parts += [f"{adopted} to adopt"] if adopted else []
     parts += [f"{plan.count(Action.DELETE)} to delete", f"{plan.count(Action.KEEP)} unchanged"]
     return ", ".join(parts)
 

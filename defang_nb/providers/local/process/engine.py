@@ -15,6 +15,7 @@ from defang_nb.model.value import Json, config_keys
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.providers.local.process.ports import PortBook
 from defang_nb.providers.local.process.supervisor import Supervisor
+from defang_nb.providers.local.process.tags import Tags
 
 BIND_SETTING = "DEFANG_BIND"
 EXCLUDE_NEWER_SETTING = "DEFANG_EXCLUDE_NEWER"
@@ -44,6 +45,7 @@ class Engine:
         self.paths = paths
         self.supervisor = Supervisor(paths)
         self.book = PortBook(paths.root / "ports.json")
+        self.tags = Tags(paths.root / "tags")
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
         self.bind = settings.get(BIND_SETTING, "") or "127.0.0.1"
 
@@ -95,8 +97,11 @@ class Engine:
         temporary.rename(folder / "service.json")
 
     def notes(self, project: str) -> list[ServiceNote]:
-        """Of every service of the project that was made, by name."""
-        found = [self.note(project, path.parent.name) for path in sorted(self.paths.services.glob(f"{project}/*/service.json"))]
+        """Of every service of the project ("*": of any) that was made, by name."""
+        found = [
+            self.note(path.parent.parent.name, path.parent.name)
+            for path in sorted(self.paths.services.glob(f"{project}/*/service.json"))
+        ]
         return [note for note in found if note]
 
 

@@ -27,7 +27,7 @@ class AddressType(EngineType):
 
     name = "local:process/Address"
 
-    async def create(self, operation: Operation) -> Made:
+    async def make(self, operation: Operation) -> Made:
         wanted = operation.resource.inputs["ports"]
         await asyncio.to_thread(self._release, operation.resource.urn, wanted)
         await self._until_released(operation.resource.urn, [each["published"] for each in wanted if each["exact"]])
@@ -41,7 +41,7 @@ class AddressType(EngineType):
         given = self.engine.book.read().get(urn)
         return Made(id=urn, outputs=_outputs(given)) if given is not None else None
 
-    async def delete(self, recorded: Recorded) -> None:
+    async def unmake(self, recorded: Recorded) -> None:
         with self.engine.book.changing() as entries:
             entries.pop(recorded.urn, None)
 

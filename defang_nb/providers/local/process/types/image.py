@@ -40,7 +40,7 @@ class ImageType(EngineType):
         self.store = store
         self.builder = ImageBuilder(engine.paths.images)
 
-    async def create(self, operation: Operation) -> Made:
+    async def make(self, operation: Operation) -> Made:
         resource = operation.resource
         source = msgspec.convert(resource.inputs["source"], ImageSource)
         project, _ = parse_urn(resource.urn)
@@ -90,8 +90,8 @@ class ImageType(EngineType):
             each.urn: each.outputs if image.load(self.builder.folder(each.inputs["reference"])) else None for each in recorded
         }
 
-    async def delete(self, recorded: Recorded) -> None:
-        reference = recorded.inputs["reference"]
+    async def unmake(self, recorded: Recorded) -> None:
+        reference = str(recorded.inputs.get("reference") or recorded.id)
         folder = self.builder.folder(reference)
         project, _ = parse_urn(recorded.urn)
         index = self._index(recorded.urn)

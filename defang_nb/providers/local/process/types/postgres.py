@@ -32,7 +32,7 @@ class PostgresType(ServiceBase):
 
     name = "local:process/Postgres"
 
-    async def create(self, operation: Operation) -> Made:
+    async def make(self, operation: Operation) -> Made:
         inputs = operation.resource.inputs
         project, service = parse_urn(operation.resource.urn)
         port = int(inputs["ports"]["5432"])
@@ -56,7 +56,7 @@ class PostgresType(ServiceBase):
         await self.engine.supervisor.put(Program(name=name, launch_file=launch, stop_signal="INT", stop_seconds=30))
         return Made(id=f"{project}.{service}", outputs=outputs)
 
-    async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
+    async def settle(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         inputs = operation.resource.inputs
         project, service = parse_urn(operation.resource.urn)
         port = int(inputs["ports"]["5432"])
@@ -68,7 +68,7 @@ class PostgresType(ServiceBase):
         await self._sql(inputs["major"], port, _setup(user, password, database))
         return made.outputs
 
-    async def delete(self, recorded: Recorded) -> None:
+    async def unmake(self, recorded: Recorded) -> None:
         project, service = parse_urn(recorded.urn)
         await self.stop(project, service)
         shutil.rmtree(self.engine.folder(project, service), ignore_errors=True)

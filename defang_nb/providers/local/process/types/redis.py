@@ -27,7 +27,7 @@ class RedisType(ServiceBase):
 
     name = "local:process/Redis"
 
-    async def create(self, operation: Operation) -> Made:
+    async def make(self, operation: Operation) -> Made:
         inputs = operation.resource.inputs
         project, service = parse_urn(operation.resource.urn)
         port = int(inputs["ports"]["6379"])
@@ -54,14 +54,14 @@ class RedisType(ServiceBase):
         await self.engine.supervisor.put(Program(name=program(project, service, 1), launch_file=launch))
         return Made(id=f"{project}.{service}", outputs=outputs)
 
-    async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
+    async def settle(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         project, service = parse_urn(operation.resource.urn)
         port = int(operation.resource.inputs["ports"]["6379"])
         waiter = Waiter(self.engine, operation.emit, project, service)
         await waiter.well(Probe(kind="redis", port=port), budget=_START_BUDGET, seconds=5, restart="true")
         return made.outputs
 
-    async def delete(self, recorded: Recorded) -> None:
+    async def unmake(self, recorded: Recorded) -> None:
         project, service = parse_urn(recorded.urn)
         await self.stop(project, service)
         shutil.rmtree(self.engine.folder(project, service), ignore_errors=True)

@@ -47,7 +47,7 @@ class ServiceType(ServiceBase):
 
     name = "local:process/Service"
 
-    async def create(self, operation: Operation) -> Made:
+    async def make(self, operation: Operation) -> Made:
         inputs = operation.resource.inputs
         project, service = parse_urn(operation.resource.urn)
         await self._make_room(project, service, inputs)
@@ -104,7 +104,7 @@ class ServiceType(ServiceBase):
         note = self.engine.note(project, service)
         return note.listens if note else ()
 
-    async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
+    async def settle(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         inputs = operation.resource.inputs
         project, service = parse_urn(operation.resource.urn)
         waiter = Waiter(self.engine, operation.emit, project, service, inputs["replicas"])
@@ -115,7 +115,7 @@ class ServiceType(ServiceBase):
         await waiter.well(probe, budget=budget, seconds=seconds, restart=self._restart(inputs["restart"]))
         return made.outputs
 
-    async def delete(self, recorded: Recorded) -> None:
+    async def unmake(self, recorded: Recorded) -> None:
         project, service = parse_urn(recorded.urn)
         note = self.engine.note(project, service)
         if note is not None and note.urn != recorded.urn:
@@ -175,7 +175,7 @@ class JobType(ServiceType):
 
     name = "local:process/Job"
 
-    async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
+    async def settle(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         project, service = parse_urn(operation.resource.urn)
         seconds = await Waiter(self.engine, operation.emit, project, service).done()
         return {**made.outputs, "detail": f"exited 0 in {seconds:.0f} s"}
