@@ -42,8 +42,6 @@ def _findings(project: Project, service: Service, table: Support) -> Iterator[Di
         yield told("nothing-to-run", "")
     if service.replicas > 1 and any(port.published for port in service.ports if port.protocol != "tcp" or port.mode == "host"):
         yield told("replicas-fixed-port", "deploy.replicas", "scale", replicas=service.replicas)
-    if service.replicas > 1 and service.rest.get("container_name"):
-        yield told("replicas-name", "container_name", replicas=service.replicas)
     for index, each in enumerate(service.volumes):
         if each.kind not in ("volume", "bind", "tmpfs"):
             yield told("mount-kind", f"volumes[{index}]", kind=each.kind)

@@ -60,7 +60,7 @@ def said(service: Service) -> dict[str, Json]:
 def container(inputs: Mapping[str, Json]) -> dict[str, Json]:
     """The body, of inputs that `said` gave; `restart` is among them."""
     fields = {key: value for key, value in inputs.items() if key in Service.__struct_fields__ and key not in _ELSEWHERE}
-    resources = {key: inputs[key] for key in Resources.__struct_fields__ if key in inputs and key != "cpus"}
+    resources = {key: inputs[key] for key in Resources.__struct_fields__ if key in inputs and key not in ("cpus", "gpus")}
     rest = {key: value for key, value in inputs.items() if key not in fields}
     service = msgspec.convert({**fields, "name": "", "resources": resources, "rest": rest}, Service)
     body: dict[str, Json] = {
