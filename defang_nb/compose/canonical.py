@@ -57,6 +57,10 @@ def _workload(node: Map, always: tuple[str, ...], text: Callable[[str], str]) ->
     made: dict[str, Any] = {**_node(node, text), **{key: _node(node.get(key), text) for key in always}}
     if isinstance(deploy := made.get("deploy"), dict) and "scale" in made:
         deploy["replicas"] = made["scale"]
+    provider = made.get("provider")
+    if text is _escaped and isinstance(provider, dict) and "options" in provider:
+        options = provider["options"].items()
+        provider["options"] = {key: value if isinstance(value, list) else [value] for key, value in options}
     build = made.get("build")
     if isinstance(build, dict) and "dockerfile" not in build and "dockerfile_inline" not in build:
         build["dockerfile"] = "Dockerfile"
@@ -70,7 +74,7 @@ def _node(node: Node, text: Callable[[str], str]) -> Any:
         return {
             text(key): _free(value, text) if key in _FREE or key.startswith("x-") else _node(value, text)
             for key, value in node.items()
-            if not (key in _ONLY_TRUE and (value in (False, 0) or (key in _SIZES and value == "0")))
+            if not (key in _ONLY_TRUE and text is _escaped and (value in (False, 0) or (key in _SIZES and value == "0")))
             and (value != [] or key in _PER_SERVICE)
         }
     return [_node(value, text) for value in node] if isinstance(node, list) else node

@@ -76,7 +76,8 @@ class Checker:
     def _service(self, name: str, service: Map) -> None:
         path: Path = ("services", name)
         at = section(self.model, "services").key_at(name)
-        if not service.get("image") and not any(key in service for key in ("build", "provider")) and not _managed(service):
+        made = any(key in service for key in ("build", "provider")) or (self.strict and _managed(service))
+        if not service.get("image") and not made:
             self._error("no-image", f'service "{name}" has neither an image nor a build', at, path, "add `image:` or `build:`")
         build = section(service, "build")
         if "dockerfile" in build and "dockerfile_inline" in build:

@@ -105,6 +105,8 @@ class _Builder:
         self.open: set[str] = set()
         self.path: list[str | int] = []
         self.depth = 0
+        self.overriding = 0
+        """Whether a value tagged `!override` is read: tags in it say nothing."""
 
     def documents(self, text: str) -> list[Node]:
         parser = yaml.CBaseLoader(text.removeprefix("\ufeff"))
@@ -142,14 +144,17 @@ class _Builder:
             if event.anchor:
                 self.open.add(event.anchor)
             self.deeper(event)
+            tag = "" if self.overriding else event.tag
+            self.overriding += tag == _OVERRIDE
             value = self.mapping(event) if kind is yaml.MappingStartEvent else self.sequence(event)
+            self.overriding -= tag == _OVERRIDE
             self.depth -= 1
             self.problems.write(len(value) + 1, value.at)
             if event.anchor:
                 self.open.discard(event.anchor)
-            if event.tag == _RESET:
+            if tag == _RESET:
                 value = _Reset()
-            elif event.tag == _OVERRIDE:
+            elif tag == _OVERRIDE:
                 value = _Override(value)
         if event.anchor:
             self.anchors[event.anchor] = value
@@ -162,10 +167,10 @@ class _Builder:
         self.depth += 1
 
     def tagged(self, event: Any, tag: str) -> Node:
-        if tag == _RESET:
+        if tag == _RESET and not self.overriding:
             return _Reset()
-        if tag == _OVERRIDE:
-            return _Override(event.value if event.style else resolve(event.value))
+        if tag == _OVERRIDE and not self.overriding:
+            return _Override(event.value)  # a text, whatever it looks like, as the reference reads it
         if tag in (_STRING, "!"):
             return event.value
         return event.value if event.style else resolve(event.value)

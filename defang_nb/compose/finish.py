@@ -46,10 +46,6 @@ def normalise(model: Map, project: str) -> None:
             dependency.setdefault("required", True)
         if service.get("pull_policy") == "if_not_present":
             service["pull_policy"] = "missing"
-        options = section(section(service, "provider"), "options")
-        for key, value in options.items():
-            if not isinstance(value, Seq) and (at := options.value_at(key)):
-                options[key] = Seq.of(at, [value])
         for step in service.get("pre_start", ()) if "image" in service else ():
             step.setdefault("image", service["image"])
     used = any("default" in service.get("networks", ()) for _, _, service in workloads(model))
@@ -104,7 +100,13 @@ def resolve_environment(model: Map, variables: Mapping[str, str], problems: Prob
     for key, name, service in workloads(model):
         environment = section(service, "environment")
         _inherit(environment, variables)
-        args = section(section(service, "build"), "args")
+        build = section(service, "build")
+        if isinstance(listed := build.get("args"), Seq):  # left as it stands; what has no value says nothing
+            build["args"] = given = Seq(listed.at)
+            for each, at in listed.pairs():
+                if "=" in each:
+                    given.add(each, at)
+        args = section(build, "args")
         _inherit(args, variables)
         if as_compose:
             for key in [key for key, value in args.items() if value is None]:

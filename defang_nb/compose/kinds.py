@@ -185,7 +185,7 @@ class Bool:
     allows: str = "a boolean (true or false)"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if isinstance(value, bool) or ctx.is_template(value):
+        if isinstance(value, bool) or (ctx.raw and is_text(value) and not self.strict):
             return value
         if not isinstance(value, str) or self.strict:
             return wrong_type(self.allows, value, at, path, ctx)

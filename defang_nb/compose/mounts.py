@@ -23,6 +23,8 @@ class Mode(Kind):
     allows = "a file mode such as 0444"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
+        if ctx.raw and isinstance(value, (str, int)) and not isinstance(value, bool):
+            return value
         if isinstance(value, str) and re.fullmatch(r"[-+]?[0-7]{1,20}", value):
             value = int(value, 8)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -223,6 +225,8 @@ class EnvFile(Kind):
         if self.long.read(value, at, path, ctx) is DROP or "path" not in value:
             return DROP
         value["path"] = absolute(value["path"], ctx.base, ctx.home)
+        if ctx.raw and "required" not in value:
+            fields_of(value, at, required=True)
         return value
 
 
@@ -253,6 +257,8 @@ class ExtraHosts(Kind):
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if not isinstance(value, (Map, Seq)):
             return wrong_type(self.allows, value, at, path, ctx)
+        if ctx.raw:
+            return value
         if isinstance(value, Seq):
             refuse_repeated(value, path, ctx)
         made = Seq(value.at)

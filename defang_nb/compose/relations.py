@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from defang_nb.compose.kinds import DROP, Bool, Context, Kind, Str, is_text, wrong_type
@@ -107,7 +108,8 @@ class Contexts(Kind):
         for key, place in value.items() if isinstance(value, Map) else ():
             if not isinstance(place, str):
                 return wrong_type("a string", place, value.value_at(key), (*path, key), ctx)
-        read = KeyValues(None).read(value, at, path, ctx)
+        whole = not isinstance(value, Seq) or all(isinstance(each, str) and "=" in each for each in value)
+        read = KeyValues(None).read(value, at, path, replace(ctx, raw=ctx.raw and not whole))
         for key, place in read.items() if isinstance(read, Map) else ():
             if place is None:
                 return ctx.refuse(

@@ -31,11 +31,15 @@ class Nullable:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list of `item`; `single`: one alone may stand for itself; `once`: no item may be there twice."""
+    """A list of `item`; `single`: one alone may stand for itself; `once`: no item may be there twice.
+
+    `late`: while variables are left as they stand, one alone is, too.
+    """
 
     item: Kind
     single: bool = False
     once: bool = False
+    late: bool = False
 
     @property
     def allows(self) -> str:
@@ -45,7 +49,7 @@ class ListOf:
         if not isinstance(value, Seq):
             if self.single and at and value is not None and not (isinstance(value, Map) and not isinstance(self.item, Struct)):
                 only = self.item.read(value, at, path, ctx)
-                return DROP if only is DROP else Seq.of(at, [only])
+                return only if only is DROP or (self.late and ctx.raw) else Seq.of(at, [only])
             return wrong_type(self.allows, value, at, path, ctx)
         if self.once:
             refuse_repeated(value, path, ctx)
@@ -169,7 +173,7 @@ class KeyValues:
     allows: str = "a mapping, or a list of KEY=value strings"
 
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
-        if ctx.raw and isinstance(value, (Map, Seq)):
+        if ctx.raw and (isinstance(value, Map) or (isinstance(value, Seq) and all(isinstance(each, str) for each in value))):
             return value
         if isinstance(value, Map):
             for key in list(value):

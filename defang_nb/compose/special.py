@@ -41,7 +41,7 @@ class Gpus(Kind):
     def read(self, value: Node, at: Position | None, path: Path, ctx: Context) -> Node:
         if value == "all" and at:
             all_of_them = Map(at)
-            all_of_them["count"] = -1
+            all_of_them["count"] = "all" if ctx.raw else -1
             return Seq.of(at, [all_of_them])
         if not isinstance(value, Seq):
             return wrong_type(self.allows, value, at, path, ctx, "write all, or a list: [{count: 1}]")
