@@ -115,8 +115,8 @@ class Narrator:
                 self._change(main, ServiceState.DEPLOYMENT_COMPLETED, it.message or self._how(it.urn))
                 self._tell_endpoints(it.urn)
             case StepStatus.SKIPPED:
-                if it.message == "cancelled":
-                    self._change(main, ServiceState.NOT_SPECIFIED, "cancelled")
+                if it.message.startswith("cancelled"):
+                    self._change(main, ServiceState.NOT_SPECIFIED, it.message)
                 elif self._states.get(main) is not ServiceState.BUILD_FAILED:
                     self._change(main, ServiceState.DEPLOYMENT_FAILED, it.message or "not begun")
             case _ if failed:

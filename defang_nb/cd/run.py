@@ -34,6 +34,9 @@ from defang_nb.provision.strays import adopt, owned, removal, strays
 
 _log = logging.getLogger(__name__)
 
+_NAMED = 3
+"""So many resources are named in one sentence."""
+
 AGAIN = "run `up` again: it continues from where this one stopped"
 
 
@@ -293,12 +296,11 @@ class Run:
             case Outcome.SUCCEEDED:
                 return Finished(outcome=Outcome.SUCCEEDED, message=_count(plan, ""))
             case Outcome.CANCELLED:
-                message = f"cancelled, with {len(applied.skipped)} of {len(plan.mutations)} steps not begun"
-                return Finished(outcome=Outcome.CANCELLED, message=message, hint=AGAIN)
+                return Finished(outcome=Outcome.CANCELLED, message=f"cancelled{_left(applied, plan)}", hint=AGAIN)
             case _:
                 first = next(iter(applied.failed.values()), ProviderError("a step failed"))
                 more = f" (and {len(applied.failed) - 1} more)" if len(applied.failed) > 1 else ""
-                return _failed(first, more)
+                return _failed(first, f"{more}{_left(applied, plan)}")
 
     def _tell_all(self, diagnostics: Sequence[Diagnostic]) -> None:
         for diagnostic in diagnostics:
@@ -312,6 +314,24 @@ def _failed(error: DefangError, more: str = "") -> Finished:
 def _way_out(error: OSError) -> str:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return f"make room on the disk, then {AGAIN}" if full else AGAIN
+
+
+def _left(applied: Applied, plan: Plan) -> str:
+    """What became of the rest, as more words of a sentence: what is as before, what was given up, what was not begun."""
+    titles = {step.urn: step.title or step.urn for step in plan.steps}
+
+    def named(urns: Sequence[str]) -> str:
+        known = [titles[urn] for urn in urns if urn in titles]
+        return " and ".join([", ".join(known[:_NAMED]), *([f"{len(known) - _NAMED} more"] if len(known) > _NAMED else [])])
+
+    said = [f"rolled back to what was there before: {named(applied.rolled_back)}"] if applied.rolled_back else []
+    said += [f"given up while it ran: {named(applied.abandoned)}"] if applied.abandoned else []
+    said += (
+        [f"{len(applied.skipped)} of {len(plan.mutations)} steps not begun: {named(applied.skipped)}"]
+        if applied.skipped
+        else []
+    )
+    return "".join(f"; {each}" for each in said)
 
 
 def _titles(steps: Sequence[Step]) -> str:

@@ -34,11 +34,16 @@ __all__ = ["Applied", "apply", "drift", "observe", "recover", "refresh"]
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """How it went: `failed` are urns with their error (rolled back or not), `skipped` those that were not done."""
+    """How it went: `failed` are urns with their error, of which `rolled_back` are as they were before.
+
+    `skipped` were not begun, and `abandoned` were given up while they ran.
+    """
 
     outcome: Outcome
     failed: Mapping[str, DefangError] = {}
+    rolled_back: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    abandoned: tuple[str, ...] = ()
 
 
 async def apply(
@@ -116,12 +121,20 @@ class _Run:
         self._progress = {step.urn: _Progress() for step in plan.steps}
         self._failed: dict[str, DefangError] = {}
         self._skipped: dict[str, None] = {}
+        self._begun: set[str] = set()
+        self._rolled_back: list[str] = []
         self._retiring: set[str] = set()
         self._stopped = False
 
     def applied(self) -> Applied:
         outcome = Outcome.CANCELLED if self._stopped else Outcome.FAILED if self._failed else Outcome.SUCCEEDED
-        return Applied(outcome=outcome, failed=dict(self._failed), skipped=tuple(self._skipped))
+        return Applied(
+            outcome=outcome,
+            failed=dict(self._failed),
+            rolled_back=tuple(self._rolled_back),
+            skipped=tuple(urn for urn in self._skipped if urn not in self._begun),
+            abandoned=tuple(urn for urn in self._skipped if urn in self._begun),
+        )
 
     async def step(self, step: Step) -> None:
         """Wait until it is this step's turn, do it, and tell how it went."""
@@ -140,7 +153,7 @@ class _Run:
         except StoppedError:
             progress.root = _called(step)
             self._stopped = True
-            self._skip(step, "cancelled")
+            self._skip(step, "cancelled while it ran" if step.urn in self._begun else "cancelled")
         finally:
             progress.created.set()
             progress.over.set()
@@ -179,10 +192,14 @@ class _Run:
                 adopted = step.action is Action.ADOPT
                 self._finish(step, step.action if adopted else action, StepStatus.DONE, "adopted" if adopted else "unchanged")
                 return
+            self._begun.add(step.urn)
             self._emit(StepStarted(urn=step.urn, action=action, service=step.service, title=step.title))
             await self._perform(step, action, resource, progress)
         except RolledBackError as error:
-            self._fail(step, progress, StepStatus.ROLLED_BACK, error.cause, f"{error.cause.message}; it is as it was before")
+            self._rolled_back.append(step.urn)
+            main = step.urn in self._desired and self._desired[step.urn].main
+            now = "what ran before runs again" if main else "it is as it was before"
+            self._fail(step, progress, StepStatus.ROLLED_BACK, error.cause, f"{error.cause.message}; {now}")
         except DefangError as error:
             self._fail(step, progress, StepStatus.FAILED, error, error.message)
         else:

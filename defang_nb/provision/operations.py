@@ -13,6 +13,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from defang_nb.errors import DefangError, ProviderError
+from defang_nb.model.events import ServiceChanged, ServiceState
 from defang_nb.model.plan import Action
 from defang_nb.model.resource import Options, Recorded, Resource
 from defang_nb.provision.calls import StoppedError, call, unless
@@ -26,6 +27,8 @@ from defang_nb.provision.recovery import record_of, retired_ids
 from defang_nb.provision.state import State, base_urn, retired_urn
 
 T = TypeVar("T")
+
+GOING_BACK = "it did not work: going back to what ran before"
 
 
 class RolledBackError(Exception):
@@ -72,7 +75,7 @@ class Operations:
         except LeaseLostError:
             raise
         except DefangError as error:
-            await self._undo(error, self._update_back(type_, record, error))
+            await self._undo(record, error, self._update_back(type_, record, error))
 
     async def replace(self, type_: ResourceType, resource: Resource, record: Recorded, created: Callable[[], None]) -> None:
         """Make another one. The old one goes first, or (`create_before_delete`) retires, for `delete` once nobody uses it."""
@@ -85,7 +88,7 @@ class Operations:
             raise
         except DefangError as error:
             back = self._switch_back(type_, record) if first else self._make_again(type_, record, error)
-            await self._undo(error, back)
+            await self._undo(record, error, back)
 
     async def delete(self, type_: ResourceType, record: Recorded) -> None:
         """Unmake it, and forget it once it is gone."""
@@ -192,8 +195,10 @@ class Operations:
         await self._state.append(self._end(urn, record, begin, retires))
         created()
 
-    async def _undo(self, error: DefangError, back: Awaitable[None]) -> NoReturn:
+    async def _undo(self, record: Recorded, error: DefangError, back: Awaitable[None]) -> NoReturn:
         """Go `back` after `error`, and raise what came of that."""
+        if record.main:
+            self._emit(ServiceChanged(service=record.service, state=ServiceState.DEPLOYMENT_PENDING, detail=GOING_BACK))
         try:
             await back
         except LeaseLostError:

@@ -115,6 +115,7 @@ async def test_a_failed_update_is_rolled_back(verb: str) -> None:
     status, message = finished(world)["web"]
     assert status is StepStatus.ROLLED_BACK
     assert message == f"{applied.failed['app/service/web'].message}; it is as it was before"
+    assert applied.rolled_back == ("app/service/web",)
     assert world.cloud.of("app/service/web")[0]["inputs"] == {"env": "old"}
     after = await world.recorded()
     assert (after["app/service/web"].inputs, after["app/service/web"].ready) == (before["app/service/web"].inputs, True)
@@ -246,7 +247,8 @@ async def test_a_cancel_abandons_what_may_be(type_: str, verb: str) -> None:
     cancel.set()
     applied = await deploying
     assert applied.outcome is Outcome.CANCELLED
-    assert finished(world)["x"] == (StepStatus.SKIPPED, "cancelled")
+    assert finished(world)["x"] == (StepStatus.SKIPPED, "cancelled while it ran")
+    assert (applied.abandoned, applied.skipped) == ((f"app/{type_}/x",), ())
     assert (await State.open(world.store, PROJECT)).pending == ()
     assert {each.id for each in (await world.recorded()).values()} == set(world.cloud.things)
 
