@@ -25,19 +25,22 @@ if TYPE_CHECKING:
         deployment,
         deployments,
         down,
+        execute,
         logs,
         preview,
         ps,
         refresh,
+        restart,
         rollback,
+        stats,
         up,
     )
     from defang_nb.client.deployment import Deployment
     from defang_nb.client.serving import serve
 
 _API = (
-    "attach", "cancel", "config_ls", "config_rm", "config_set", "deployment", "deployments", "down", "logs", "preview", "ps",
-    "refresh", "rollback", "up",
+    "attach", "cancel", "config_ls", "config_rm", "config_set", "deployment", "deployments", "down", "execute", "logs",
+    "preview", "ps", "refresh", "restart", "rollback", "stats", "up",
 )  # fmt: skip
 
 __all__ = [
@@ -51,12 +54,15 @@ __all__ = [
     "deployment",
     "deployments",
     "down",
+    "execute",
     "logs",
     "preview",
     "ps",
     "refresh",
+    "restart",
     "rollback",
     "serve",
+    "stats",
     "up",
 ]
 

@@ -13,7 +13,8 @@ DefangError                        exit code
  │   └─ StateDamagedError          9    … what is recorded of a project was changed or cut short
  ├─ CdError                        10   the cd service can't be started or reached
  │   └─ VersionMismatchError       10   … or speaks another protocol version
- └─ NotFoundError                  11   no such deployment, service, stack or config
+ ├─ NotFoundError                  11   no such deployment, service, stack or config
+ └─ CommandFailedError             12   a command that a cell ran in a service ended, and not well
 
 A `DeploymentFailedError` has the exit code of what made it fail, where that is one of these (a build, the lease, the provider).
 An error says what happened (`message`), where (`diagnostics`, each with file, line and column), and what to do (`hint`).
@@ -129,3 +130,9 @@ class NotFoundError(DefangError):
     """No such deployment, service, stack, config or file."""
 
     exit_code = 11
+
+
+class CommandFailedError(DefangError):
+    """A command that was run in a service ended with another exit code than 0. On a command line that code is the program's."""
+
+    exit_code = 12

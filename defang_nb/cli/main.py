@@ -48,7 +48,7 @@ def _main(arguments: Sequence[str]) -> int:
     host = TerminalHost(json=invocation.flag("json"))
     run(invocation, host)
     sys.stdout.flush()
-    return INTERRUPTED if host.detached else 0
+    return INTERRUPTED if host.detached else host.exit_code
 
 
 def _tell(text: str) -> None:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from defang_nb.client.deployment import Deployment
-    from defang_nb.model.status import LogRecord
+    from defang_nb.client.session import RunningCommand
+    from defang_nb.model.execution import TerminalSize
+    from defang_nb.model.status import LogRecord, Usage
     from defang_nb.render.tables import Table
     from defang_nb.scaffold.app import App
 
@@ -34,6 +36,7 @@ class TerminalHost:
     def __init__(self, *, json: bool = False) -> None:
         self._json = json
         self.detached = False
+        self.exit_code = 0
 
     @cached_property
     def out(self) -> Console:
@@ -136,3 +139,24 @@ class TerminalHost:
         except KeyboardInterrupt:
             if not follow:
                 raise
+
+    def usage(self, samples: Iterable[Sequence[Usage]], *, title: str, most: int | None) -> None:
+        from contextlib import suppress
+
+        from defang_nb.cli.usage import write_usage
+
+        live = not self._json and self._draws()
+        if most is None and not (live or self._json):
+            most = 1
+        with suppress(KeyboardInterrupt):
+            write_usage(samples, title=title, most=most, json=self._json, console=self.out if live and most != 1 else None)
+
+    def terminal(self) -> TerminalSize | None:
+        from defang_nb.cli.attached import terminal_size
+
+        return terminal_size()
+
+    def running(self, command: RunningCommand, name: str) -> None:
+        from defang_nb.cli.attached import attach
+
+        self.exit_code = attach(command)

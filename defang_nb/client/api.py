@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from defang_nb.client import begin, loop, past
 from defang_nb.client.begin import Checked, Files, Inputs
+from defang_nb.client.control import execute, restart, start_exec, stats
 from defang_nb.client.deployment import Deployment
+from defang_nb.client.place import project_of as _project
+from defang_nb.client.place import workspace_of as _workspace
 from defang_nb.client.plans import save_plan
 from defang_nb.client.reading import read_logs
-from defang_nb.client.stacks import load_stack
-from defang_nb.client.workspace import Workspace
 from defang_nb.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -39,19 +40,23 @@ __all__ = [
     "deployment",
     "deployments",
     "down",
+    "execute",
     "logs",
     "orphans",
     "preview",
     "ps",
     "refresh",
+    "restart",
     "rollback",
     "save_plan",
     "start_down",
+    "start_exec",
     "start_orphan_removal",
     "start_refresh",
     "start_repair",
     "start_rollback",
     "start_up",
+    "stats",
     "up",
 ]
 _LETTERS = string.ascii_letters + string.digits
@@ -362,26 +367,3 @@ def config_rm(key: str, *, project: str | None = None, stack: str = "local", wor
     name = _project(workspace, project, working_dir)
     if not loop.run(workspace.provider.config.remove(name, key)):
         raise NotFoundError(f"{key} is not set for {name}", hint="`config ls` lists what is")
-
-
-def _workspace(stack: str, working_dir: str | Path | None) -> Workspace:
-    return Workspace(load_stack(stack, Path(working_dir or ".").absolute()))
-
-
-def _project(workspace: Workspace, project: str | None, working_dir: str | Path | None) -> str:
-    """The project that is meant: the one that is named, that of the Compose file here, or the only one that there is."""
-    if project:
-        return project
-    if found := begin.project_here(Path(working_dir or ".").absolute()):
-        return found
-
-    async def read() -> list[str]:
-        return await (await workspace.history()).projects()
-
-    match loop.run(read()):
-        case [only]:
-            return only
-        case []:
-            raise NotFoundError("there is no project here yet", hint="name one, or run `up` first")
-        case several:
-            raise UsageError("which project?", hint=f"name one of: {', '.join(several)}")

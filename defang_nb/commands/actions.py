@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from defang_nb.client import api
 from defang_nb.commands import secrets
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
-from defang_nb.commands.tree import STDIN
+from defang_nb.commands.tree import STDIN, Face
 from defang_nb.errors import DefangError, UsageError
 
 if TYPE_CHECKING:
@@ -147,6 +148,56 @@ def _logs(invocation: Invocation, host: Host) -> None:
     host.logs(records, follow=follow)
 
 
+def _exec(invocation: Invocation, host: Host) -> None:
+    service, *command = invocation.words
+    terminal = None if invocation.flag("no_tty") else host.terminal()
+    replica = invocation.number("index")
+    running = api.start_exec(
+        service,
+        command,
+        **_about(invocation, host),
+        replica=1 if replica is None else int(replica),
+        env=_variables(invocation.many("env"), terminal=terminal is not None),
+        workdir=invocation.text("workdir") or "",
+        user=invocation.text("user") or "",
+        terminal=terminal,
+        masked=host.face is not Face.CLI,
+    )
+    with running:
+        host.running(running, f"{command[0]} in {service}")
+
+
+def _variables(given: Sequence[str], *, terminal: bool) -> dict[str, str]:
+    """`KEY=VALUE`, or `KEY` for one's own value, as docker compose takes them; and what programs ask of a terminal."""
+    found = {"TERM": os.environ.get("TERM") or "xterm"} if terminal else {}
+    for each in given:
+        key, has_value, value = each.partition("=")
+        if not key:
+            raise UsageError(f"--env {each}: a variable has a name", hint="--env KEY=VALUE")
+        if has_value or key in os.environ:
+            found[key] = value if has_value else os.environ[key]
+    return found
+
+
+def _restart(invocation: Invocation, host: Host) -> Sequence[object]:
+    from defang_nb.render.listings import status_table
+
+    statuses = api.restart(invocation.words, **_about(invocation, host))
+    host.table(status_table(statuses, now=time.time(), title="Restarted"), statuses)
+    return statuses
+
+
+def _stats(invocation: Invocation, host: Host) -> None:
+    about = _about(invocation, host)
+    most = invocation.number("samples")
+    if most is not None and most < 1:
+        raise UsageError(f"--samples {most:.0f}: one is the least")
+    title = f"{about['project']} → {about['stack']}" if about["project"] else f"Services on {about['stack']}"
+    most = 1 if invocation.flag("no_stream") else most
+    samples = api.stats(invocation.words, **about)
+    host.usage(samples, title=title, most=None if most is None else int(most))
+
+
 def _config_set(invocation: Invocation, host: Host) -> None:
     settings = secrets.settings(invocation, host)
     about = _about(invocation, host)
@@ -242,6 +293,9 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("down",): _down,
     ("ps",): _ps,
     ("logs",): _logs,
+    ("exec",): _exec,
+    ("restart",): _restart,
+    ("stats",): _stats,
     ("config", "set"): _config_set,
     ("config", "ls"): _config_ls,
     ("config", "rm"): _config_rm,

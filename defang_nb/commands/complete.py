@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from defang_nb.commands.parse import plain_words, takes_rest
 from defang_nb.commands.tree import Arity, Command, Complete, Face, Option, tree
 
 Lookup = Callable[[Complete], Iterable[str]]
@@ -72,13 +73,9 @@ def _unused_flags(options: Sequence[Option], rest: Sequence[str]) -> list[str]:
 def _positional(command: Command, rest: Sequence[str], options: Sequence[Option], current: str, lookup: Lookup) -> list[str]:
     """The names that fit; where there are none to begin with, the flags (an empty answer would leave room for others')."""
     names: list[str] = []
-    given = _given(rest, options)
+    given = [word for _, word in plain_words(rest, options)]
+    if given and takes_rest(command):
+        return []
     if command.arguments and not (given and command.arguments[0].arity in (Arity.ONE, Arity.OPTIONAL)):
         names = [each for each in _matching(lookup(command.arguments[0].completes), current) if each not in given]
     return names or ([] if current else _unused_flags(options, rest))
-
-
-def _given(rest: Sequence[str], options: Sequence[Option]) -> list[str]:
-    """The words of `rest` that are neither flags nor their values."""
-    takes = {flag for option in options if option.metavar for flag in option.flags}
-    return [word for index, word in enumerate(rest) if not word.startswith("-") and not (index and rest[index - 1] in takes)]

@@ -57,7 +57,7 @@ def usage(command: Command, face: Face) -> str:
                 words.append(f"[{argument.name}]")
             case Arity.MANY:
                 words.append(f"[{argument.name} …]")
-            case Arity.SOME:
+            case Arity.SOME | Arity.REST:
                 words.append(f"{argument.name} …")
     return " ".join(words)
 

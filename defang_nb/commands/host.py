@@ -9,7 +9,9 @@ from defang_nb.commands.tree import Face
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
-    from defang_nb.model.status import LogRecord
+    from defang_nb.client.session import RunningCommand
+    from defang_nb.model.execution import TerminalSize
+    from defang_nb.model.status import LogRecord, Usage
     from defang_nb.render.tables import Table
     from defang_nb.scaffold.app import App
 
@@ -53,6 +55,18 @@ class Host(Protocol):
 
     def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
         """Show lines as they come, until they end or the user has seen enough."""
+        ...
+
+    def usage(self, samples: Iterable[Sequence[Usage]], *, title: str, most: int | None) -> None:
+        """Show what services use: `most` samples, or (None) as many as suit this face, or until the user has seen enough."""
+        ...
+
+    def terminal(self) -> TerminalSize | None:
+        """The user's terminal, where a command that is run elsewhere can be given it."""
+        ...
+
+    def running(self, command: RunningCommand, name: str) -> None:
+        """Let the user have a command, called `name`, as if it ran here, until it has ended, and tell its exit code."""
         ...
 
     def apps(self, project: str | None) -> Mapping[str, App]:

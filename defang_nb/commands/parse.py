@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from defang_nb.commands.tree import Argument, Arity, Command, Face, tree
+from defang_nb.commands.tree import Argument, Arity, Command, Face, Option, tree
 from defang_nb.errors import UsageError
 
 
@@ -115,10 +115,7 @@ def _parser(command: Command, face: Face) -> _Parser:
 
 def _parse_rest(command: Command, words: Sequence[str], face: Face) -> Invocation:
     parser = _parser(command, face)
-    options, literal = list(words), []
-    if "--" in options:
-        cut = options.index("--")
-        options, literal = options[:cut], options[cut + 1 :]
+    options, literal = _cut(command, list(words), face)
     found, left = parser.parse_known_args(options)
     values = vars(found)
     if values.pop("help"):
@@ -133,7 +130,35 @@ def _parse_rest(command: Command, words: Sequence[str], face: Face) -> Invocatio
     return Invocation(command, values, tuple(positional))
 
 
+def _cut(command: Command, words: list[str], face: Face) -> tuple[list[str], list[str]]:
+    """The words that may be flags, and those that are taken as they stand: after `--`, and of a line's rest."""
+    if takes_rest(command) and (first := next(plain_words(words, command.options_for(face)), None)) is not None:
+        rest = words[first[0] + 1 :]
+        return [word for word in words[: first[0]] if word != "--"], [first[1], *(rest[1:] if rest[:1] == ["--"] else rest)]
+    if "--" in words:
+        cut = words.index("--")
+        return words[:cut], words[cut + 1 :]
+    return words, []
+
+
+def takes_rest(command: Command) -> bool:
+    return any(each.arity is Arity.REST for each in command.arguments)
+
+
+def plain_words(words: Sequence[str], options: Sequence[Option]) -> Iterator[tuple[int, str]]:
+    """Those that are neither flags nor their values, each with its place."""
+    takes = {flag for option in options if option.metavar for flag in option.flags}
+    for index, word in enumerate(words):
+        if not word.startswith("-") and not (index and words[index - 1] in takes):
+            yield index, word
+
+
 def _check_count(command: Command, words: Sequence[str], prog: str) -> None:
+    if takes_rest(command):
+        for index, needed in enumerate(command.arguments):
+            if len(words) <= index:
+                raise UsageError(f"{prog} needs {needed.name}", hint=f"see {prog} --help")
+        return
     argument = command.arguments[0] if command.arguments else None
     least, most = _bounds(argument)
     if len(words) < least and argument is not None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from defang_nb.scaffold.frameworks import FRAMEWORKS
-
 
 class Face(StrEnum):
     """Who asks: the command line, the notebook's magic, or a cell magic with options of its own."""
@@ -38,6 +36,8 @@ class Arity(Enum):
     OPTIONAL = "optional"
     MANY = "many"
     SOME = "some"
+    REST = "rest"
+    """Everything that is left of the line, flags too."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,55 @@ TREE: tuple[Command, ...] = (
         ("logs web", "logs web --follow", "logs --since 10m"),
     ),
     Command(
+        ("exec",),
+        "run a command where a service runs",
+        "In its environment, its working directory and its files. What comes after the service is the command's own.\n"
+        "From a terminal it has a terminal; its exit code becomes this program's.",
+        (
+            Option(
+                ("-e", "--env"),
+                "one more variable; KEY alone takes your own value; may be repeated",
+                "env",
+                "KEY=VALUE",
+                repeat=True,
+            ),
+            Option(("-w", "--workdir"), "the folder to run it in", "workdir", "FOLDER"),
+            Option(("-u", "--user"), "who to run it as (containers only)", "user", "USER"),
+            Option(("--index",), "which replica (default: 1)", "index", "NUMBER", kind=int),
+            Option(("-T", "--no-tty"), "never a terminal, always pipes", "no_tty", faces=(Face.CLI,)),
+            PROJECT,
+            STACK,
+        ),
+        (
+            Argument("SERVICE", "the service", completes=Complete.SERVICE),
+            Argument("COMMAND", "what to run, with its arguments", Arity.REST),
+        ),
+        ("exec web python manage.py migrate", "exec db psql", "exec web sh -c 'ls | wc -l'"),
+    ),
+    Command(
+        ("restart",),
+        "stop services and start them again as they were deployed",
+        "Stores first, and then those that may need them; waits until all are well. Without names: all that run. Nothing that\n"
+        "is recorded changes; configuration values are read anew.",
+        (PROJECT, STACK, JSON),
+        (Argument("SERVICE", "only these services", Arity.MANY, Complete.SERVICE),),
+        ("restart", "restart web"),
+    ),
+    Command(
+        ("stats",),
+        "show the CPU and the memory that services use, live",
+        "Until interrupted, where it can be drawn anew or is read by a program (--json), else once. 100 % is one core.",
+        (
+            Option(("--no-stream",), "once, and no more", "no_stream"),
+            Option(("-n", "--samples"), "so many times, about one a second", "samples", "NUMBER", kind=int),
+            PROJECT,
+            STACK,
+            JSON,
+        ),
+        (Argument("SERVICE", "only these services", Arity.MANY, Complete.SERVICE),),
+        ("stats", "stats web --no-stream", "stats --samples 60"),
+    ),
+    Command(
         ("config", "set"),
         "set configuration values (secrets) that services ask for by name",
         "The value comes from exactly one source. It is never shown, and reaches only the services that name it.",
@@ -322,62 +371,6 @@ TREE: tuple[Command, ...] = (
     Command(("doctor",), "look at what this machine offers, and say what is missing and why it matters", "", (JSON,), ()),
     Command(("version",), "show the version", "", (JSON,), ()),
 )
-
-APP = Command(
-    ("app",),
-    "make this cell's code a service of the current project",
-    "Finds out what the code needs (packages, files beside it, settings), and writes the Dockerfile and the Compose entry.\n"
-    "`%defang show` shows them all, `%defang up` takes the project live. Running the cell again replaces the app.",
-    (
-        Option(
-            ("--framework",),
-            "what serves it (default: the one that the code imports)",
-            "framework",
-            "NAME",
-            choices=tuple(FRAMEWORKS),
-            faces=(Face.CELL,),
-        ),
-        Option(
-            ("-r", "--requirements"),
-            "packages, with commas between, or a file of them; may be repeated",
-            "requirements",
-            "WHAT",
-            repeat=True,
-            completes=Complete.FILE,
-            faces=(Face.CELL,),
-        ),
-        Option(
-            ("--with",),
-            "stores to go with it, with commas between: postgres, redis",
-            "stores",
-            "NAMES",
-            repeat=True,
-            faces=(Face.CELL,),
-        ),
-        Option(("--port",), "where it listens (default: the framework's own)", "port", "N", kind=int, faces=(Face.CELL,)),
-        Option(
-            ("--include",),
-            "files or folders to take along, besides those that the code names; may be repeated",
-            "include",
-            "GLOB",
-            repeat=True,
-            completes=Complete.FILE,
-            faces=(Face.CELL,),
-        ),
-        Option(
-            ("--notebook",),
-            "serve this notebook instead of the cell's code",
-            "notebook",
-            "FILE",
-            completes=Complete.FILE,
-            faces=(Face.CELL,),
-        ),
-    ),
-    (Argument("NAME", "the service's name"),),
-    ("app dashboard --framework streamlit", "app api --with postgres,redis", "app report --notebook report.ipynb"),
-    (Face.CELL,),
-)
-"""What `%%app` takes. It is no command of the tree, since it needs a cell."""
 
 
 def tree(face: Face) -> tuple[Command, ...]:

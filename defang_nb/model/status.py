@@ -41,3 +41,21 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     until: float | None = None
     tail: int | None = None
     follow: bool = False
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one replica of a service uses at one moment; `time` is epoch seconds.
+
+    `cpu` is in cores (0.5: half of one), over the time since the sample before; `memory` in bytes, `limit` where there is one;
+    `received` and `sent` are bytes since it started, where the engine counts them.
+    """
+
+    service: str
+    time: float
+    cpu: float
+    memory: int
+    replica: int = 1
+    limit: int | None = None
+    processes: int = 0
+    received: int | None = None
+    sent: int | None = None

@@ -9,8 +9,9 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
+from defang_nb.commands.app import APP
 from defang_nb.commands.complete import complete, complete_options
-from defang_nb.commands.tree import APP, Complete, Face
+from defang_nb.commands.tree import Complete, Face
 from defang_nb.errors import DefangError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.compose_place import Place, names_of, place

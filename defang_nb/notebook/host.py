@@ -22,7 +22,9 @@ from defang_nb.render.tables import Table, table_html, table_text
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
-    from defang_nb.model.status import LogRecord
+    from defang_nb.client.session import RunningCommand
+    from defang_nb.model.execution import TerminalSize
+    from defang_nb.model.status import LogRecord, Usage
     from defang_nb.scaffold.app import App
 
 
@@ -101,6 +103,19 @@ class NotebookHost:
 
     def logs(self, records: Iterable[LogRecord], *, follow: bool) -> None:
         LogView(self._log_lines).run(records, follow=follow)
+
+    def usage(self, samples: Iterable[Sequence[Usage]], *, title: str, most: int | None) -> None:
+        from defang_nb.notebook.chart import Chart
+
+        Chart(title, self._kernel).run(samples, most)
+
+    def terminal(self) -> TerminalSize | None:
+        return None
+
+    def running(self, command: RunningCommand, name: str) -> None:
+        from defang_nb.notebook.running import show_running
+
+        show_running(command, name, self._log_lines)
 
 
 def table_bundle(table: Table, link: Link) -> dict[str, str]:

@@ -8,9 +8,10 @@ from typing import Any
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Bool, Int, TraitError, Unicode, validate
 
+from defang_nb.commands.app import APP
 from defang_nb.commands.help import help_text
 from defang_nb.commands.parse import parse, parse_cell, split
-from defang_nb.commands.tree import APP, Face
+from defang_nb.commands.tree import Face
 from defang_nb.errors import UsageError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.expand import expand

@@ -7,12 +7,13 @@ from typing import Protocol
 
 import msgspec
 
+from defang_nb.model.execution import Execution, Output, TerminalSize
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
-from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
+from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
 from defang_nb.provision.ports import ObjectStore, ResourceType
 
 
@@ -44,6 +45,30 @@ class ConfigStore(Protocol):
 
     async def digests(self, project: str) -> Mapping[str, str]:
         """name → keyed digest (HMAC with a key of this stack): tells that a value changed without telling the value."""
+        ...
+
+
+class Session(Protocol):
+    """A command that runs where a service runs."""
+
+    def output(self) -> AsyncIterator[Output]:
+        """What it writes, as it comes, until it has ended. To be read once, and to the end: it may wait for its reader."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Give it something to read; b"" says that nothing more comes. One that has ended, or reads no more, is fine."""
+        ...
+
+    async def resize(self, size: TerminalSize) -> None:
+        """Its terminal has another size now; without one, nothing."""
+        ...
+
+    async def wait(self) -> int:
+        """Its exit code, once it has ended; 128 + N for one that signal N ended."""
+        ...
+
+    async def close(self) -> None:
+        """End it, where it runs still, and let go of what is held for it."""
         ...
 
 
@@ -98,4 +123,16 @@ class Provider(Protocol):
 
     def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
         """Lines in order of time; with `follow`, goes on until closed."""
+        ...
+
+    async def execute(self, project: str, execution: Execution) -> Session:
+        """Run a command where a service runs. Raises `NotFoundError`, `UsageError` for what can't be had, `ProviderError`."""
+        ...
+
+    async def restart(self, project: str, services: Sequence[str]) -> None:
+        """Stop these services and start them again as they were deployed, stores before others. Raises `ProviderError`."""
+        ...
+
+    def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
+        """What these services (none: all) use: a sample of every running replica about once a second, until closed."""
         ...

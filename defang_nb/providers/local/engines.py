@@ -12,11 +12,13 @@ from typing import Protocol
 import msgspec
 
 from defang_nb.errors import UsageError
+from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
-from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
+from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
+from defang_nb.providers.base import Session
 from defang_nb.providers.local.docker.find import Found, environment, find
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.provision.ports import ResourceType
@@ -48,6 +50,12 @@ class LocalEngine(Protocol):
     async def status(self, project: str) -> Sequence[ServiceStatus]: ...
 
     def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]: ...
+
+    async def execute(self, project: str, execution: Execution) -> Session: ...
+
+    async def restart(self, project: str, services: Sequence[str]) -> None: ...
+
+    def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]: ...
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,13 +9,14 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 
+from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
-from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
-from defang_nb.providers.base import CdAddress
+from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
+from defang_nb.providers.base import CdAddress, Session
 from defang_nb.providers.local.config import FileConfigStore
 from defang_nb.providers.local.engines import DOCKER, PROCESS, Choice, LocalEngine, choose, remember
 from defang_nb.providers.local.paths import StackPaths, private
@@ -112,3 +113,12 @@ class LocalProvider:
 
     def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
         return self._backend.logs(project, query)
+
+    async def execute(self, project: str, execution: Execution) -> Session:
+        return await self._backend.execute(project, execution)
+
+    async def restart(self, project: str, services: Sequence[str]) -> None:
+        await self._backend.restart(project, services)
+
+    def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
+        return self._backend.usage(project, services)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defang_nb.errors import ProviderError
+from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic, Severity
-from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
+from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
+from defang_nb.providers.base import Session
 from defang_nb.providers.local.docker import check as checks
 from defang_nb.providers.local.docker.find import environment, find, required
 from defang_nb.providers.local.paths import StackPaths

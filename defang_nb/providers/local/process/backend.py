@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
-from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
+from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
+from defang_nb.providers.base import Session
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.providers.local.process import check as checks
 from defang_nb.provision.ports import ObjectStore, ResourceType
@@ -84,3 +86,18 @@ class ProcessBackend:
         from defang_nb.providers.local.process.logs import read
 
         return read(self._paths.logs / project, query)
+
+    async def execute(self, project: str, execution: Execution) -> Session:
+        from defang_nb.providers.local.process.sessions import execute
+
+        return await execute(self._engine, project, execution)
+
+    async def restart(self, project: str, services: Sequence[str]) -> None:
+        from defang_nb.providers.local.process.restarting import restart
+
+        await restart(self._engine, project, services)
+
+    def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
+        from defang_nb.providers.local.process.usage import usage
+
+        return usage(self._engine, project, services)

@@ -30,7 +30,7 @@ async def _one(engine: Engine, note: ServiceNote, infos: Mapping[str, ProcessInf
     running = sum(each.alive for each in states)
     worst = min(states, key=lambda each: (each.alive, each.state != "FATAL"), default=None)
     state = _WORDS.get(worst.state, "stopped") if worst else "stopped"
-    healthy = await _listens(endpoints) if running and endpoints else None
+    healthy = await listens(endpoints[0].url) if running and endpoints else None
     if state == "starting" and healthy:
         state = "running"
     over = worst is not None and worst.state == "EXITED"
@@ -49,8 +49,9 @@ async def _one(engine: Engine, note: ServiceNote, infos: Mapping[str, ProcessInf
     )
 
 
-async def _listens(endpoints: tuple[Endpoint, ...]) -> bool:
-    port = int(endpoints[0].url.rpartition(":")[2])
+async def listens(url: str) -> bool:
+    """Whether somebody takes a connection at an endpoint of this machine (`http://127.0.0.1:8000`), within a second."""
+    port = int(url.rpartition(":")[2])
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(1):
             _, writer = await asyncio.open_connection("127.0.0.1", port)

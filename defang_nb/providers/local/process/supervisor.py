@@ -77,6 +77,10 @@ class Supervisor:
         """Have `program` run, started anew if it ran already. Raises `ProviderError`."""
         await asyncio.to_thread(self._put, program)
 
+    async def restart(self, name: str) -> None:
+        """Stop a program that was put, with all of its processes, and start it again. Raises `ProviderError`."""
+        await asyncio.to_thread(self._restart, name)
+
     async def remove(self, name: str) -> None:
         """Stop a program, wait until all of its processes are gone, and forget it. One that is not there is fine."""
         await asyncio.to_thread(self._remove, name)
@@ -116,10 +120,23 @@ class Supervisor:
         with self._locked():
             self._write(program)
             self._ensure()
+        self._start(program.name)
+
+    def _restart(self, name: str) -> None:
+        self._remove(name, forget=False)
+        with self._locked():
+            try:
+                (self.programs / f"{name}.ini").touch()  # what was said of it before is about its former life
+            except FileNotFoundError:
+                raise ProviderError(f"{name} is kept by the process manager no more", hint="`up` makes it anew") from None
+            self._ensure()
+        self._start(name)
+
+    def _start(self, name: str) -> None:
         self._call("supervisor.reloadConfig")
-        self._call("supervisor.addProcessGroup", program.name, accept=(Fault.ALREADY_ADDED,))
+        self._call("supervisor.addProcessGroup", name, accept=(Fault.ALREADY_ADDED,))
         # supervisord would start it at its next tick, up to a second from now.
-        self._call("supervisor.startProcess", program.name, False, accept=(Fault.ALREADY_STARTED, Fault.SPAWN_ERROR))
+        self._call("supervisor.startProcess", name, False, accept=(Fault.ALREADY_STARTED, Fault.SPAWN_ERROR))
 
     def _remove(self, name: str, forget: bool = True) -> None:
         if forget:

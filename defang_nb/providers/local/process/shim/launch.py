@@ -1,4 +1,5 @@
-"""Starts one program from a launch file: `python -I -S launch.py FILE` (the program) or `… FILE --health` (its health check).
+"""Starts one program from a launch file: `python -I -S launch.py FILE` (the program), `… FILE --health` (its health check), or
+`… FILE --beside` (another command in its place, which the environment variable `DEFANG_NB_BESIDE` tells as JSON).
 
 Supervisor's configuration and the process list can be read by others, so they hold only the path of a 0600 file. What is
 secret is not in that file either: it names configuration values, which are read from their own 0600 file at the last moment.
@@ -18,9 +19,12 @@ import os
 import re
 import signal
 import sys
+import termios
 import time
 from typing import Any, NoReturn
 
+BESIDE = "DEFANG_NB_BESIDE"
+"""`argv`, `env` (more of it), `cwd` ("" for the program's), `terminal` (whether standard input is one)."""
 LINE_LIMIT = 64 * 1024
 LOG_LIMIT = 8 * 1024 * 1024
 SHORTEST_SECRET = 4
@@ -225,12 +229,39 @@ def run(launch: dict[str, Any], health: bool) -> NoReturn:
         sys.exit(126 if isinstance(error, PermissionError) else 127)
 
 
+def run_beside(launch: dict[str, Any], wish: dict[str, Any]) -> NoReturn:
+    """Become another command where the program runs. What goes wrong is told on standard error."""
+    config = read_config(launch["config"]) if launch.get("config") else {}
+    try:
+        environ = {key: resolve(value, config) for key, value in launch["env"].items()} | wish["env"]
+    except KeyError as error:
+        sys.stderr.write(f"the configuration value {error.args[0]} is not set\n")
+        sys.exit(78)
+    if launch.get("plain_postgres"):
+        environ = without_tls(environ)
+    argv = wish["argv"]
+    try:
+        if wish["terminal"]:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        os.chdir(wish["cwd"] or launch["cwd"])
+        if launch.get("uid") is not None:
+            demote(launch["uid"], launch["gid"])
+        os.umask(0o022)
+        execute(argv, environ)
+    except OSError as error:
+        sys.stderr.write(f"can't run {argv[0]!r}: {error.strerror}\n")
+        sys.stderr.flush()
+        sys.exit(126 if isinstance(error, PermissionError) else 127)
+
+
 def main() -> None:
     if sys.argv[1] == "--as":
         demote(int(sys.argv[2]), int(sys.argv[3]))
         execute(sys.argv[4:], dict(os.environ))
     with open(sys.argv[1], encoding="utf-8") as file:
         launch = json.load(file)
+    if "--beside" in sys.argv[2:]:
+        run_beside(launch, json.loads(os.environ[BESIDE]))
     run(launch, health="--health" in sys.argv[2:])
 
 

@@ -48,7 +48,12 @@ class PostgresType(ServiceBase):
             "-c", "shared_buffers=32MB", "-c", "unix_socket_permissions=0777",
         ]  # fmt: skip
         user = launchfile.unprivileged()
-        launch = launchfile.write(self.engine, project, service, 1, argv=argv, env=_LANG, cwd=data, as_user=user)
+        # For commands that are run in its place: psql, pg_dump and the like find it by these.
+        env = _LANG | {
+            "PATH": f"{binaries}{os.pathsep}{os.defpath}", "PGHOST": str(sockets), "PGPORT": str(port),
+            "PGUSER": inputs["user"], "PGDATABASE": inputs["database"],
+        }  # fmt: skip
+        launch = launchfile.write(self.engine, project, service, 1, argv=argv, env=env, cwd=data, as_user=user)
         endpoint = {"url": f"postgresql://127.0.0.1:{port}", "port": 5432, "public": False}
         outputs: dict[str, Json] = {"endpoints": [endpoint], "data": str(data)}
         self.engine.write_note(ServiceNote(urn=operation.resource.urn, project=project, service=service, outputs=outputs))

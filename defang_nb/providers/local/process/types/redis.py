@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 
@@ -46,8 +47,9 @@ class RedisType(ServiceBase):
         if inputs["password"]:
             lines += ['requirepass "', inputs["password"], '"\n']
         launch = launchfile.write(
-            self.engine, project, service, 1, argv=[str(server), "-"], env={}, cwd=data, stdin={"$join": lines}
-        )
+            self.engine, project, service, 1, argv=[str(server), "-"], cwd=data, stdin={"$join": lines},
+            env={"PATH": f"{server.parent}{os.pathsep}{os.defpath}"},
+        )  # fmt: skip
         endpoint = {"url": f"redis://127.0.0.1:{port}", "port": 6379, "public": False}
         outputs: dict[str, Json] = {"endpoints": [endpoint], "data": str(data)}
         self.engine.write_note(ServiceNote(urn=operation.resource.urn, project=project, service=service, outputs=outputs))

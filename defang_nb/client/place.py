@@ -1,0 +1,33 @@
+"""Which stack and which project a call is about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from defang_nb.client import begin, loop
+from defang_nb.client.stacks import load_stack
+from defang_nb.client.workspace import Workspace
+from defang_nb.errors import NotFoundError, UsageError
+
+
+def workspace_of(stack: str, working_dir: str | Path | None) -> Workspace:
+    return Workspace(load_stack(stack, Path(working_dir or ".").absolute()))
+
+
+def project_of(workspace: Workspace, project: str | None, working_dir: str | Path | None) -> str:
+    """The project that is meant: the one that is named, that of the Compose file here, or the only one that there is."""
+    if project:
+        return project
+    if found := begin.project_here(Path(working_dir or ".").absolute()):
+        return found
+
+    async def read() -> list[str]:
+        return await (await workspace.history()).projects()
+
+    match loop.run(read()):
+        case [only]:
+            return only
+        case []:
+            raise NotFoundError("there is no project here yet", hint="name one, or run `up` first")
+        case several:
+            raise UsageError("which project?", hint=f"name one of: {', '.join(several)}")
