@@ -96,3 +96,18 @@ class DockerBackend:
         from defang_nb.providers.local.docker.logs import read
 
         return read(self._engine, project, query)
+
+    async def execute(self, project: str, execution: Execution) -> Session:
+        from defang_nb.providers.local.docker.sessions import execute
+
+        return await execute(self._engine, project, execution)
+
+    async def restart(self, project: str, services: Sequence[str]) -> None:
+        from defang_nb.providers.local.docker.restarting import restart
+
+        await restart(self._engine, project, services)
+
+    def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
+        from defang_nb.providers.local.docker.usage import usage
+
+        return usage(self._engine, project, services)

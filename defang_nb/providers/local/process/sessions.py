@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import signal
 import struct
+import subprocess
 import sys
 import termios
 from collections.abc import AsyncIterator, Sequence
@@ -22,6 +24,7 @@ from typing import Any
 from defang_nb.errors import NotFoundError, UsageError
 from defang_nb.model.execution import Execution, Output, TerminalSize
 from defang_nb.model.value import Json
+from defang_nb.providers.local.hidden import Hiding
 from defang_nb.providers.local.process.engine import Engine
 from defang_nb.providers.local.process.images.image import BuiltImage, load, rewrite
 from defang_nb.providers.local.process.launchfile import LAUNCHER
@@ -68,90 +71,87 @@ def _folder(workdir: str, image: BuiltImage | None) -> str:
 
 
 class ProcessSession:
-    """A `Session`. Without secrets to hide, what is written passes as it is, byte by byte."""
+    """A `Session`. Not asyncio's own process, whose end is told only when nothing it left behind holds its pipes any more."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._secrets = secrets
         self._chunks: asyncio.Queue[Output] = asyncio.Queue(16)
         self._readers: list[asyncio.Task[None]] = []
-        self._process: asyncio.subprocess.Process
+        self._process: subprocess.Popen[bytes]
+        self._ended: asyncio.Future[int]
         self._terminal: int | None = None
-        self._input: asyncio.WriteTransport | asyncio.StreamWriter | None = None
+        self._transports: list[asyncio.BaseTransport] = []
+        self._input: asyncio.StreamWriter
 
     async def start(self, argv: Sequence[str], environ: dict[str, str], terminal: TerminalSize | None) -> None:
-        if terminal is not None:
-            await self._start_with_terminal(argv, environ, terminal)
-            return
-        pipe = asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(
-            *argv, env=environ, cwd="/", stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
-        )
-        self._input = self._process.stdin
-        streams = (self._process.stdout, self._process.stderr)
-        self._readers = [
-            asyncio.ensure_future(self._read(each, error=index == 1)) for index, each in enumerate(streams) if each is not None
-        ]
+        ours = self._spawn(argv, environ, terminal)
+        self._ended = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
+        if ours is None:
+            given, written = self._process.stdin, [self._process.stdout, self._process.stderr]
+        else:
+            given, written = os.fdopen(os.dup(ours), "wb", 0), [os.fdopen(os.dup(ours), "rb", 0)]
+        loop = asyncio.get_running_loop()
+        for index, each in enumerate(written):
+            reader = asyncio.StreamReader()
+            protocol = functools.partial(asyncio.StreamReaderProtocol, reader)
+            self._transports.append((await loop.connect_read_pipe(protocol, each))[0])
+            self._readers.append(asyncio.ensure_future(self._read(reader, error=index == 1)))
+        held = asyncio.StreamReaderProtocol(asyncio.StreamReader())  # which knows how to wait for a slow reader
+        transport, _ = await loop.connect_write_pipe(lambda: held, given)
+        self._transports.append(transport)
+        self._input = asyncio.StreamWriter(transport, held, None, loop)
 
-    async def _start_with_terminal(self, argv: Sequence[str], environ: dict[str, str], size: TerminalSize) -> None:
-        ours, its = os.openpty()
-        self._terminal = ours
-        _set_size(ours, size)
+    def _spawn(self, argv: Sequence[str], environ: dict[str, str], terminal: TerminalSize | None) -> int | None:
+        """Our end of its terminal, if it gets one."""
+        if terminal is None:
+            pipe = subprocess.PIPE
+            self._process = subprocess.Popen(
+                argv, env=environ, cwd="/", stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+            )
+            return None
+        self._terminal, its = os.openpty()
+        _set_size(its, terminal)
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *argv, env=environ, cwd="/", stdin=its, stdout=its, stderr=its, start_new_session=True
+            self._process = subprocess.Popen(
+                argv, env=environ, cwd="/", stdin=its, stdout=its, stderr=its, start_new_session=True
             )
         finally:
             os.close(its)
-        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(ours), "rb", 0))
-        transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(os.dup(ours), "wb", 0))
-        self._input = transport
-        self._readers = [asyncio.ensure_future(self._read(reader, error=False))]
+        return self._terminal
 
     async def _read(self, reader: asyncio.StreamReader, *, error: bool) -> None:
-        rest = b""
+        hiding = Hiding(self._secrets)
         # A terminal whose last user is gone says so by EIO.
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK):
-                if not self._secrets:
-                    await self._chunks.put(Output(data, error))
-                    continue
-                whole, _, rest = (rest + data).rpartition(b"\n")
-                if whole or len(rest) < len(data):
-                    await self._chunks.put(Output(self._hidden(whole + b"\n"), error))
-        if rest:
-            await self._chunks.put(Output(self._hidden(rest), error))
-
-    def _hidden(self, data: bytes) -> bytes:
-        for secret in self._secrets:
-            data = data.replace(secret, launch.MASK.encode())
-        return data
+                if shown := hiding.feed(data):
+                    await self._chunks.put(Output(shown, error))
+        if rest := hiding.end():
+            await self._chunks.put(Output(rest, error))
 
     async def output(self) -> AsyncIterator[Output]:
         over = asyncio.gather(*self._readers)
-        ended = asyncio.ensure_future(self._process.wait())
         while not (over.done() and self._chunks.empty()):
             take = asyncio.ensure_future(self._chunks.get())
+            ended = self._ended.done()
+            waited: set[asyncio.Future[Any]] = {take, over} if ended else {take, over, self._ended}
             try:
-                patience = _LAST_WORDS if ended.done() else None
-                waited: set[asyncio.Future[Any]] = {take, over} if ended.done() else {take, over, ended}
-                done, _ = await asyncio.wait(waited, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    waited, timeout=_LAST_WORDS if ended else None, return_when=asyncio.FIRST_COMPLETED
+                )
             finally:
                 if not take.done():
                     take.cancel()
-            if take in done:
+            if take.done() and not take.cancelled():
                 yield take.result()
             elif not done:
                 return
 
     async def write(self, data: bytes) -> None:
-        with contextlib.suppress(ConnectionError, OSError):
-            if self._input is None:
-                return
+        with contextlib.suppress(OSError, RuntimeError):
             if data:
                 self._input.write(data)
-                if isinstance(self._input, asyncio.StreamWriter):
-                    await self._input.drain()
+                await self._input.drain()
             elif self._terminal is None:
                 self._input.close()
             else:
@@ -162,21 +162,21 @@ class ProcessSession:
             _set_size(self._terminal, size)
 
     async def wait(self) -> int:
-        code = await self._process.wait()
+        code = await asyncio.shield(self._ended)
         return code if code >= 0 else 128 - code
 
     async def close(self) -> None:
-        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL):
-            if self._process.returncode is not None:
+        for number, grace in ((signal.SIGHUP, 0.2), (signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
+            if self._ended.done():
                 break
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), 0.2 if number == signal.SIGHUP else _GRACE)
+            await asyncio.wait([self._ended], timeout=grace)
         for reader in self._readers:
             reader.cancel()
-        if self._input is not None:
-            self._input.close()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        for transport in self._transports:
+            transport.close()
         if self._terminal is not None:
             os.close(self._terminal)
             self._terminal = None

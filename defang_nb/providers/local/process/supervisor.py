@@ -126,7 +126,7 @@ class Supervisor:
         self._remove(name, forget=False)
         with self._locked():
             try:
-                (self.programs / f"{name}.ini").touch()  # what was said of it before is about its former life
+                os.utime(self.programs / f"{name}.ini")  # what was said of it before is about its former life
             except FileNotFoundError:
                 raise ProviderError(f"{name} is kept by the process manager no more", hint="`up` makes it anew") from None
             self._ensure()
