@@ -48,6 +48,23 @@ def test_after_two_dashes_everything_is_a_word() -> None:
     assert parse(["config", "set", "A", "--", "-x"], Face.CLI).words == ("A", "-x")
 
 
+def test_a_commands_own_words_are_never_ours() -> None:
+    found = parse(["exec", "-e", "A=1", "--index", "2", "web", "ls", "-e", "--help", "--", "x"], Face.CLI)
+    assert found.words == ("web", "ls", "-e", "--help", "--", "x")
+    assert (found.many("env"), found.number("index"), found.help) == (["A=1"], 2, False)
+    assert parse(["exec", "-T", "--", "web", "--", "ls", "-l"], Face.CLI).words == ("web", "ls", "-l")
+    assert parse(["exec", "--help"], Face.CLI).help
+    for words, said in (
+        (["exec"], "needs SERVICE"),
+        (["exec", "web"], "needs COMMAND"),
+        (["exec", "--nope", "web", "ls"], "--nope"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            parse(words, Face.CLI)
+    assert candidates("exec w") == ["web", "worker"]
+    assert candidates("exec web l") == []
+
+
 def test_a_lone_dash_is_a_word() -> None:
     assert parse(["config", "set", "A", "-"], Face.CLI).words == ("A", "-")
 
@@ -117,7 +134,7 @@ def test_every_command_has_help_that_names_everything_it_takes(face: Face, comma
 def test_the_overview_names_every_command_and_every_exit_code() -> None:
     text = help_text(Face.CLI)
     assert all(command.name in text and command.summary in text for command in tree(Face.CLI))
-    for code in (0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130):
+    for code in (0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 130):
         assert f"\n  {code:>3}  " in text
     assert "%%compose" in help_text(Face.NOTEBOOK)
 
@@ -141,6 +158,9 @@ def test_names_and_flags_are_unique() -> None:
                 "down",
                 "ps",
                 "logs",
+                "exec",
+                "restart",
+                "stats",
                 "config",
                 "deployments",
                 "attach",

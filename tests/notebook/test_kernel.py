@@ -127,6 +127,16 @@ def test_a_deployment_outlives_the_interrupted_cell_and_its_kernel(folder: Path,
     assert "True" in second.shown
     second.run("import urllib.request; print(urllib.request.urlopen(dep.endpoints['web']).status)")
     assert "200" in second.shown
+    second.run("%defang exec -p slow -e WORD=secret-word web sh -c 'echo to $WORD; echo oops >&2; exit 3'")
+    assert "to secret-word\n" in second.shown
+    assert "oops\n" in second.shown
+    assert "CommandFailedError: sh in web ended with exit code 3" in second.shown
+    measuring = second.begin("%defang stats -p slow")
+    second.until("<svg")
+    second.until("<polyline")
+    second.interrupt()
+    second.until_idle(measuring)
+    assert "Traceback" not in second.shown
     second.run("down = %defang down -p slow")
     second.run("print('outcome', down.outcome.value)")
     assert "outcome succeeded" in second.shown
