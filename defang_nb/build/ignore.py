@@ -106,8 +106,7 @@ def load(context: Path, dockerfile: str) -> Ignore:
             text = (context / name).read_text(encoding="utf-8-sig", errors="surrogateescape")
         except (FileNotFoundError, NotADirectoryError):
             continue
-        lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if not line.startswith("#")]
-        lines = [(number, line) for number, line in lines if line]
+        lines = patterns(text)
         try:
             return Ignore([line for _, line in lines], name)
         except ValueError as error:
@@ -118,6 +117,12 @@ def load(context: Path, dockerfile: str) -> Ignore:
             raise BuildError(message, diagnostics=[found]) from None
     # The notebook that deploys an app changes with every run; it is part of the app only where the build says so.
     return Ignore([*DEFAULT, *([] if _names_notebook(context, dockerfile) else ["*.ipynb"])])
+
+
+def patterns(text: str) -> list[tuple[int, str]]:
+    """The patterns of an ignore file, each with its line."""
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if not line.startswith("#")]
+    return [(number, line) for number, line in lines if line]
 
 
 def _names_notebook(context: Path, dockerfile: str) -> bool:

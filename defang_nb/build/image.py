@@ -83,6 +83,11 @@ def dockerfile_of(build: Build) -> str:
     return "Dockerfile" if (Path(build.context) / "Dockerfile").is_file() else ""
 
 
+def is_inline(dockerfile: str) -> bool:
+    """Whether a Dockerfile is no file of the context's folder, but was in the Compose file."""
+    return re.fullmatch(r"\.Dockerfile\.[0-9a-f]{16}", dockerfile) is not None
+
+
 def is_remote(context: str) -> bool:
     """Whether a context is an address (git, http) rather than a folder."""
     return "://" in context or context.startswith(("git@", "github.com/")) or context.endswith(".git")

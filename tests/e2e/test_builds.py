@@ -177,6 +177,21 @@ async def test_a_base_image_that_needs_a_login(
     bench.dockerd.docker("rmi", "-f", base)
 
 
+@both
+@pytest.mark.parametrize("rules", ["Dockerfile\n.dockerignore\n", "*\n!*.txt\n", "Dockerfile\n"])
+async def test_what_the_ignore_file_leaves_out_is_in_no_image(bench: Bench, maker: Callable[..., Any], rules: str) -> None:
+    text = "FROM busybox\nCOPY . /all/\nCOPY a.txt \\\n  ./b.txt /some/\nADD /a.txt /added/\nRUN ls -A /all > /listing\n"
+    image = await bench.build(maker, {"Dockerfile": text, "a.txt": "a", "b.txt": "b", ".dockerignore": rules})
+    seen = [*([] if rules != "Dockerfile\n" else [".dockerignore"]), "a.txt", "b.txt"]
+    assert bench.run(image, "cat", "/listing").split() == seen
+    assert bench.run(image, "ls", "/some", "/added").split() == ["/added:", "a.txt", "/some:", "a.txt", "b.txt"]
+    assert not any(".defang-nb" in each.line for each in bench.lines)
+    with pytest.raises(BuildError) as told:
+        await bench.build(maker, {"Dockerfile": text + "\nCOPY none.txt /\n"})
+    [found] = told.value.diagnostics
+    assert found.position is not None and found.position.line == 8 and ".defang-nb" not in told.value.message
+
+
 HEREDOCS = """\
 # syntax=docker/dockerfile:1
 FROM busybox

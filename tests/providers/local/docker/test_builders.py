@@ -15,6 +15,7 @@ from defang_nb.providers.local.docker.builders.classic import Classic
 from defang_nb.providers.local.docker.builders.hidden import held
 from defang_nb.providers.local.docker.builders.older import adapted
 from defang_nb.providers.local.docker.builders.registry import registry_of
+from defang_nb.providers.local.docker.builders.unseen import relocated, shown
 
 HEREDOCS = """\
 # syntax=docker/dockerfile:1
@@ -46,6 +47,42 @@ def test_heredocs_keep_every_instruction_on_its_line() -> None:
     assert files[name] == "echo $1\n" and copy.words == (name, "b.txt", "/bin/") and copy.flag("chmod") == "755"
     assert piped.words == ("/bin/bash", "-ec", "python - <<PY | cat\nprint(1)\nPY\n")
     assert again.syntax == ""
+
+
+def test_what_is_taken_from_the_context_is_taken_from_a_folder() -> None:
+    text = """\
+FROM x AS base
+COPY --chown=me . /app/
+COPY ["a b", "/c", "/d/"]
+COPY --from=base /app /app
+ADD https://example.org/x ../y /z/
+RUN --mount=type=bind,target=/src --mount=type=cache,target=/c make
+RUN --mount=type=bind,source=a,from=base,target=/src make
+COPY \\
+  # a comment
+  one \\
+
+  two /
+COPY <<EOF three /
+text
+EOF
+"""
+    file = parse(text)
+    made = relocated(file)
+    again = parse(made)
+    assert [each.line for each in again.stages[0].instructions][:-1] == [each.line for each in file.stages[0].instructions][:-1]
+    assert [each.title for each in again.stages[0].instructions] == [
+        "COPY --chown=me .defang-nb-context/. /app/",
+        'COPY [".defang-nb-context/a b", ".defang-nb-context/c", "/d/"]',
+        "COPY --from=base /app /app",
+        "ADD https://example.org/x .defang-nb-context/y /z/",
+        "RUN --mount=type=bind,target=/src,source=.defang-nb-context/. --mount=type=cache,target=/c make",
+        "RUN --mount=type=bind,source=a,from=base,target=/src make",
+        "COPY .defang-nb-context/one .defang-nb-context/two /",
+        "COPY <<EOF .defang-nb-context/three /",
+    ]
+    assert again.stages[0].instructions[-1].heredocs[0].content == "text\n"
+    assert shown("COPY .defang-nb-context/./a .defang-nb-context/b /") == "COPY a b /"
 
 
 def test_what_has_nothing_newer_stays_as_it_is() -> None:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from defang_nb.build import where
 from defang_nb.build.log import BASE_HINT, Log, Tell, Text, failure, read_dockerfile
 from defang_nb.errors import BuildError, DefangError
@@ -20,6 +22,7 @@ from defang_nb.model.image import ImageSource
 from defang_nb.providers.local.docker.builders import bases
 from defang_nb.providers.local.docker.builders.older import as_sent, sent_to
 from defang_nb.providers.local.docker.builders.stream import Connect, Record, RefusedError, building, parameters
+from defang_nb.providers.local.docker.builders.unseen import shown
 from defang_nb.provision.ports import TransientError
 from defang_nb.wire.progress import Vertex, decode
 
@@ -70,7 +73,7 @@ class BuildKit:
         asked = parameters(source, args, self._labels) | {"version": "2", "buildid": name}
         try:
             async with (
-                sent_to(self._older, context, source, no_syntax=no_syntax) as archive,
+                sent_to(self._older, context, source, buildkit=True, no_syntax=no_syntax) as archive,
                 building(self._connect, archive, asked, cancel) as records,
             ):
                 async for record in records:
@@ -105,7 +108,7 @@ class _Story:
             case {"aux": {"ID": str(image)}}:
                 self.image = image
             case {"error": str(said)}:
-                self.error = said
+                self.error = shown(said)
 
     @property
     def log(self) -> Log:
@@ -118,9 +121,10 @@ class _Story:
 
     def _trace(self, data: bytes) -> None:
         progress = decode(data)
-        for vertex in progress.vertexes:
+        vertexes = [msgspec.structs.replace(each, name=shown(each.name)) for each in progress.vertexes]
+        for vertex in vertexes:
             self._names[vertex.digest] = vertex.name
-        for vertex in progress.vertexes:
+        for vertex in vertexes:
             if where.is_step(vertex.name):
                 self._step(vertex)
             if vertex.error and "context canceled" not in vertex.error:

@@ -19,6 +19,7 @@ from pathlib import Path
 from defang_nb.build.dockerfile import Dockerfile, Heredoc, Instruction, Stage, parse
 from defang_nb.build.log import read_dockerfile
 from defang_nb.model.image import ImageSource
+from defang_nb.providers.local.docker.builders.unseen import relocate
 
 FIRST_WITH_HEREDOCS = (1, 42)
 """The API of Docker 23."""
@@ -27,16 +28,21 @@ _TOKEN = re.compile(r"\d*<<-?[\"']?[A-Za-z_][\w.\-]*[\"']?")
 
 
 @asynccontextmanager
-async def sent_to(older: bool, context: Path, source: ImageSource, *, no_syntax: bool = False) -> AsyncIterator[Path]:
-    """The archive to send to an engine; `no_syntax`: it is to read the Dockerfile itself, whatever that says.
+async def sent_to(
+    older: bool, context: Path, source: ImageSource, *, buildkit: bool = False, no_syntax: bool = False
+) -> AsyncIterator[Path]:
+    """The archive to send to an engine (to its `buildkit`, or its classic builder, which reads the ignore file itself).
+
+    `no_syntax`: it is to read the Dockerfile itself, whatever that says.
 
     Raises `BuildError` when the Dockerfile is wrong.
     """
-    if not (older or no_syntax):
-        yield context
-        return
     with tempfile.TemporaryDirectory(prefix="defang-nb-context-") as folder:
-        yield await asyncio.to_thread(adapt, context, source, Path(folder), heredocs=older)
+        if older or no_syntax:
+            context = await asyncio.to_thread(adapt, context, source, Path(folder), heredocs=older)
+        if buildkit:
+            context = await asyncio.to_thread(relocate, context, source, Path(folder))
+        yield context
 
 
 def as_sent(older: bool, file: Dockerfile) -> Dockerfile:
