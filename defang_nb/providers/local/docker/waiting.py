@@ -23,7 +23,7 @@ CRASHES = 3
 _PORT_BUDGET = 120.0
 """Seconds that a service without a health check may take to listen."""
 _SHORTEST_BUDGET = 30.0
-_SETTLED = 0.5
+_SETTLED = 0.15
 """Seconds that a container with nothing to ask it has to stay up."""
 
 
