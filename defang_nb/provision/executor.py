@@ -22,6 +22,7 @@ from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 from defang_nb.provision.differences import differences, name_of
 from defang_nb.provision.drift import drift, refresh
 from defang_nb.provision.journal import End
+from defang_nb.provision.lease import LeaseLostError
 from defang_nb.provision.limits import Limits
 from defang_nb.provision.operations import Operations, RolledBackError
 from defang_nb.provision.order import deletion_order, users
@@ -79,6 +80,12 @@ async def apply(
         finally:
             await state.drain()
     await state.confirm()
+    try:
+        await state.compact()
+    except LeaseLostError:
+        raise
+    except DefangError:
+        pass  # all is recorded: that it takes longer to read is no failure
     return run.applied()
 
 

@@ -78,6 +78,11 @@ class Journal:
         """The name of the last object written (or found) here."""
         return entry_name(self._epoch, self._sequence)
 
+    @property
+    def sequence(self) -> int:
+        """How many objects this epoch has written here."""
+        return self._sequence
+
     async def append(self, entries: Sequence[Entry]) -> None:
         """Make `entries` durable, in one object. A cancelled caller's entries are written all the same.
 

@@ -36,6 +36,9 @@ from defang_nb.provision.ports import ObjectStore, Stored
 SNAPSHOT_AFTER = 64
 """How many journal objects there may be before the next opening begins a new generation."""
 
+COMPACT_AFTER = 8
+"""How many there may be at the end of a deployment: so that the next opening reads little, however much was written."""
+
 _LOOKS = 4
 """How often one looks for an object before it counts as missing."""
 
@@ -61,6 +64,9 @@ class State:
         self._pending = {begin.token: begin for begin in snapshot.pending}
         self._lease = lease
         self._journal: Journal | None = None
+        self._before = 0
+        self._project = ""
+        self._store: ObjectStore | None = None
 
     @classmethod
     async def open(
@@ -82,6 +88,8 @@ class State:
             names = []
         written = sum(name.startswith(f"{lease.epoch:08d}-") for name in names)
         state._journal = Journal(store, journal_prefix(root, head.generation), lease.epoch, written)
+        state._before = len(names) - written
+        state._project, state._store = project, store
         return state
 
     @classmethod
@@ -161,6 +169,22 @@ class State:
         """Ask this right before a call that changes something: raises `LeaseLostError` once others may have taken over."""
         if self._lease is not None:
             await self._lease.confirm()
+
+    async def compact(self) -> None:
+        """At the end of a deployment: begin a new generation when the journal has become long. Writes nothing when it has not.
+
+        Raises `LeaseLostError`, and `ProviderError` when the store can't be reached: then all is as it was.
+        """
+        if self._journal is None or self._store is None or self._lease is None:
+            return
+        if self._before + self._journal.sequence <= COMPACT_AFTER:
+            return
+        await self.drain()
+        await self._lease.confirm()
+        root = root_of(self._project)
+        head, stored = await read_head(self._store, root)
+        head = await begin_generation(self._store, root, head, stored, self._snapshot(), self._lease)
+        self._journal, self._before = Journal(self._store, journal_prefix(root, head.generation), self._lease.epoch), 0
 
     async def drain(self) -> None:
         """Wait until no write is under way. Do it before the lease is released."""

@@ -20,6 +20,12 @@ from tests.provision.test_state import begin
 STATE = f"projects/{PROJECT}/state/"
 
 
+@pytest.fixture(autouse=True)
+def long_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when each deployment died before it could make a snapshot of its journal: so that there is more to be damaged."""
+    monkeypatch.setattr("defang_nb.provision.state.COMPACT_AFTER", 1_000_000)
+
+
 async def deployed() -> World:
     """A project that was changed, in its second generation, with some entries in it."""
     world = World()
