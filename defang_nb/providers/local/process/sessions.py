@@ -130,7 +130,7 @@ class ProcessSession:
             await self._chunks.put(Output(rest, error))
 
     async def output(self) -> AsyncIterator[Output]:
-        over = asyncio.gather(*self._readers)
+        over = asyncio.ensure_future(asyncio.wait(self._readers))
         while not (over.done() and self._chunks.empty()):
             take = asyncio.ensure_future(self._chunks.get())
             ended = self._ended.done()

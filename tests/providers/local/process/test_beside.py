@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -116,7 +117,7 @@ async def test_what_is_left_in_the_background_holds_nobody_up_and_ends_with_the_
 
 
 async def test_closing_ends_a_command_that_goes_on_without_its_terminal(
-    driver: Driver, service: Service, engine: Engine
+    driver: Driver, service: Service, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     await driver.create(service())
     script = "import signal, time; signal.signal(1, signal.SIG_IGN); print(1, flush=True)\n"
@@ -124,6 +125,8 @@ async def test_closing_ends_a_command_that_goes_on_without_its_terminal(
         async for _ in session.output():
             break
     assert await session.wait() == 128 + signal.SIGTERM
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_what_can_t_be_run_is_said(driver: Driver, service: Service, engine: Engine) -> None:
