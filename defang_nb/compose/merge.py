@@ -15,6 +15,8 @@ from defang_nb.compose.nodes import Map, Node, Path, Seq
 _REPLACED: Final = ("command", "entrypoint", "healthcheck.test", "extends")
 _ULIMIT: Final = re.compile(r"(?:build\.)?ulimits\.[^.]+")
 _ALIASES: Final = re.compile(r"^networks\.[^.]+(?=\.(?:aliases|link_local_ips)$)")
+_LISTED: Final = frozenset({"environment", "labels", "annotations", "sysctls", "deploy.labels", "build.args", "build.labels"})
+"""Mappings that the reference makes lists of when it lays them over each other."""
 _NULLS_COUNT: Final = ("environment", "build.args")
 """Mappings where nothing is a value of its own, which an override may bring (as it may for a command)."""
 
@@ -24,7 +26,7 @@ def merge(base: Map, over: Map, path: Path = ()) -> Map:
     made = Map(base.at)
     made.copy_marks(base)
     made.resets, made.overrides = over.resets, over.overrides
-    made.update((key, value) for key, value in base.items() if key not in over.resets)
+    made.update((key, value) for key, value in base.items() if base.listed or key not in over.resets)
     in_service = ".".join(str(part) for part in path[2:]) if path[:1] == ("services",) else ""
     for key, value in over.items():
         if key in made and key not in over.overrides:
@@ -43,7 +45,9 @@ def _merged(base: Node, over: Node, path: Path) -> Node:
     if isinstance(base, Map) and isinstance(over, Map):
         if inside == "logging" and base.get("driver", over.get("driver")) != over.get("driver", base.get("driver")):
             return over
-        return merge(base, over, path)
+        merged = merge(base, over, path)
+        merged.listed = inside in _LISTED
+        return merged
     if isinstance(base, Seq) and isinstance(over, Seq):
         both = Seq(over.at)
         for part in (base, over):

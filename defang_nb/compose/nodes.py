@@ -27,9 +27,10 @@ class Map(dict[str, Node]):
     """A mapping. `keys_at` and `values_at` hold the position of each key and value; `at` is the mapping's own.
 
     `resets` are the keys that `!reset` takes away from what is merged below, `overrides` those that `!override` replaces.
+    `listed`: it was written as a list of KEY=value, whose keys can't be reset.
     """
 
-    __slots__ = ("at", "keys_at", "overrides", "resets", "values_at")
+    __slots__ = ("at", "keys_at", "listed", "overrides", "resets", "values_at")
 
     def __init__(self, at: Position | None = None) -> None:
         super().__init__()
@@ -38,6 +39,7 @@ class Map(dict[str, Node]):
         self.values_at: dict[str, Position] = {}
         self.resets = _NONE
         self.overrides = _NONE
+        self.listed = False
 
     def put(self, key: str, value: Node, like: Map | Seq | None = None, name: str | int | None = None) -> None:
         """Set `key`, which stands where `like` has `name` (by default: `key`)."""

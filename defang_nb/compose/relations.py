@@ -110,6 +110,8 @@ class Contexts(Kind):
                 return wrong_type("a string", place, value.value_at(key), (*path, key), ctx)
         whole = not isinstance(value, Seq) or all(isinstance(each, str) and "=" in each for each in value)
         read = KeyValues(None).read(value, at, path, replace(ctx, raw=ctx.raw and not whole))
+        if isinstance(read, Map):
+            read.listed = False  # the reference makes a mapping of it
         for key, place in read.items() if isinstance(read, Map) else ():
             if place is None:
                 return ctx.refuse(

@@ -196,6 +196,7 @@ class KeyValues:
         if self.once:
             refuse_repeated(value, path, ctx)
         made = Map(value.at)
+        made.listed = True
         for index, (item, item_at) in enumerate(value.pairs()):
             if not isinstance(item, str) or type(item) is Timestamp:
                 message = f"{show((*path, index))} must be a string KEY=value, but it is {shown(item)}"
