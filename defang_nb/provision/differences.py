@@ -15,6 +15,8 @@ from defang_nb.model.value import Json, resolve
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _WIDTH = 80
+_SECRETS = "config_digests."
+"""Where inputs tell by keyed digests that configuration values changed."""
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,116}\b")
 """Git and SHA digests, of which people read the first twelve digits."""
 
@@ -117,7 +119,10 @@ def _walk(before: Json, after: Json, path: str, top: str) -> Iterator[Difference
     elif before != after or type(before) is not type(after):
         # What was not there at all, or is of another form now, differs whatever the unknown part will be.
         waits = unknown_urns(after) if _special(after) and before is not _NOTHING else ()
-        yield Difference(path=path, top=top, before=show(before), after=show(after), unknown=tuple(waits))
+        if path.startswith(_SECRETS):  # a digest says nothing to people but that the value is another
+            yield Difference(path=f"config({path.removeprefix(_SECRETS)})", top=top, before="", after="")
+        else:
+            yield Difference(path=path, top=top, before=show(before), after=show(after), unknown=tuple(waits))
 
 
 def _special(value: Json) -> bool:

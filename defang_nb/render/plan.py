@@ -63,7 +63,15 @@ def _change(change: Change) -> str:
         sides.append(f'<del class="bad" title="{esc(change.before)}">{esc(shorten(change.before))}</del>')
     if change.after:
         sides.append(f'<ins class="ok" title="{esc(change.after)}">{esc(shorten(change.after))}</ins>')
-    word = ": " if change.before and change.after else (" removed: " if change.before else " added: ")
+    match bool(change.before), bool(change.after):
+        case True, True:
+            word = ": "
+        case True, False:
+            word = " removed: "
+        case False, True:
+            word = " added: "
+        case _:
+            word = " changed"
     note = ' <span class="warn">(replaces)</span>' if change.replaces else ""
     return f"{esc(change.path)}{word}{' → '.join(sides)}{note}"
 

@@ -12,6 +12,7 @@ from defang_nb.errors import DefangError, ProviderError
 from defang_nb.model.plan import Action, Change, Plan, Step
 from defang_nb.model.resource import Need, Recorded, Resource
 from defang_nb.model.value import config, join, ref
+from defang_nb.provision.differences import differences
 from defang_nb.provision.planner import plan
 from defang_nb.provision.ports import Made
 from defang_nb.provision.recovery import record_of
@@ -235,3 +236,9 @@ def test_a_type_that_the_provider_does_not_know_is_named() -> None:
         planned([a("moon", "base")])
     with pytest.raises(ProviderError, match="'moon'"):
         planned([], made(a("moon", "base")))
+
+
+def test_a_configuration_value_that_changed_is_named_and_its_digest_is_not_shown() -> None:
+    found = differences({"config_digests": {"TOKEN": "aa"}}, {"config_digests": {"TOKEN": "bb", "KEY": "cc"}})
+    assert [(each.path, each.before, each.after) for each in found] == [("config(KEY)", "", ""), ("config(TOKEN)", "", "")]
+    assert {each.top for each in found} == {"config_digests"}
