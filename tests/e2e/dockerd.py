@@ -179,6 +179,7 @@ def started(folder: Path, *, data: Path | None = None, options: tuple[str, ...] 
         subprocess.run(["iptables", "-t", "nat", "-D", *nat], capture_output=True)
         subprocess.run(["ip", "link", "delete", bridge], capture_output=True)
         _unmount(engine.data)
+        _unmount(own)
         shutil.rmtree(engine.data, ignore_errors=True)
         shutil.rmtree(own, ignore_errors=True)
 
