@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import psutil
 import pytest
 from docker.errors import DockerException, NotFound
 
@@ -178,6 +179,7 @@ def started(folder: Path, *, data: Path | None = None, options: tuple[str, ...] 
         engine.stop()
         subprocess.run(["iptables", "-t", "nat", "-D", *nat], capture_output=True)
         subprocess.run(["ip", "link", "delete", bridge], capture_output=True)
+        _end_left(own)
         _unmount(engine.data)
         _unmount(own)
         shutil.rmtree(engine.data, ignore_errors=True)
@@ -224,6 +226,14 @@ def _bridge() -> tuple[str, str]:
             _run("ip", "link", "set", name, "up")
             return name, net
     raise UnavailableError("no bridge can be made here (ip link add … type bridge)")
+
+
+def _end_left(folder: Path) -> None:
+    """What watches over the containers of an engine that was killed, where that outlived both."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.cwd().startswith(f"{folder}/"):
+                process.kill()
 
 
 def _unmount(folder: Path) -> None:
