@@ -26,12 +26,12 @@ def schema(kind: Any = FILE, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, kind
     for key, inner in getattr(kind, "fields", {}).items():
         yield from schema(inner, f"{path}.{key}" if path else key)
-    name = type(kind).__name__
+    names = {base.__name__ for base in type(kind).__mro__}
     for attribute in ("kind", "struct", "long"):
         if inner := getattr(kind, attribute, None):
             yield from list(schema(inner, path))[1:]
     if inner := getattr(kind, "item", None):
-        step = {"ListOf": "[*]", "MapOf": ".*", "Names": ""}[name]
+        step = next(step for name, step in (("ListOf", "[*]"), ("MapOf", ".*"), ("Names", "")) if name in names)
         below = list(schema(inner, path + step))
         yield from below if step else below[1:]
 
