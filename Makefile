@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test check e2e crash-matrix fuzz fuzz-engine bench compare screenshots proto format clean
+.PHONY: help setup demo lab test check e2e crash-matrix fuzz fuzz-engine fuzz-compose bench compare screenshots proto format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,10 +47,14 @@ e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screens
 crash-matrix: setup ## kill cd at every boundary of its journal, one after the other (some minutes), as a table
 	$(BIN)/python -m tests.crash.matrix
 
-fuzz: fuzz-engine ## many thousand random examples (long)
+fuzz: fuzz-engine fuzz-compose ## many thousand random examples (long)
 
 fuzz-engine: setup ## random projects, edits, deaths and faults against the deployment engine
 	$(BIN)/python -m pytest -q -p no:randomly --hypothesis-profile fuzz --hypothesis-show-statistics tests/provision/test_machine.py
+
+fuzz-compose: setup ## damaged Compose files, ten thousand by chance and then guided by coverage: SECONDS=600 FOLDERS="a b"
+	$(BIN)/python -m pytest -q -p no:randomly --hypothesis-profile fuzz tests/compose/test_mutations.py
+	$(BIN)/python -m tests.compose.fuzz --seconds $(or $(SECONDS),600) $(FOLDERS)
 
 bench: setup ## speed and memory, as a table
 	$(BIN)/python scripts/bench.py

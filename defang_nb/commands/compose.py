@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from defang_nb import compose
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
 from defang_nb.commands.tree import LISTS, STDIN
 from defang_nb.compose import Loaded, Source
-from defang_nb.compose.emit import yaml_text
+from defang_nb.compose.emit import json_text, yaml_text
 from defang_nb.errors import UsageError
 from defang_nb.model.source import format_diagnostic
 
@@ -73,7 +71,7 @@ def _listed(what: str, model: Mapping[str, Any]) -> str:
 
 def _dump(model: Mapping[str, Any], form: str) -> str:
     if form == "json":
-        return msgspec.json.format(msgspec.json.encode(model), indent=2).decode()
+        return json_text(model)
     services = {
         name: {key: value for key, value in each.items() if value is not None or key not in ("command", "entrypoint")}
         for name, each in model["services"].items()

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 _PLAIN: Final = re.compile(
     r"""(?:[A-Za-z_/]|\./|\$\$)     # begins like a word or a path: no number, date, indicator
         (?:[\w./+=%$@{}()*^~;<>|?!,\\"'\[\]-]|:(?=[^\s:])|[ ](?=[^\s\#:]))*""",
@@ -34,6 +36,12 @@ def yaml_text(value: Any) -> str:
     else:
         lines = iter([_scalar(value, "")])
     return "\n".join([*lines, ""])
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON that readers of YAML take for the same: letters that end lines there are written as escapes."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return _SPECIAL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _mapping(value: dict[str, Any], indent: str) -> Iterator[str]:
