@@ -23,8 +23,8 @@ _PLAIN: Final = re.compile(
 _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 """What some reader takes for no text, whatever the case of its letters."""
 
-_SPECIAL: Final = re.compile("[\x7f-\x9f\ufeff\u2028\u2029\ud800-\udfff]")
-_NOT_IN_BLOCK: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ufeff\u2028\u2029\ud800-\udfff]")
+_SPECIAL: Final = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff\u2028\u2029\ud800-\udfff]")
+_NOT_IN_BLOCK: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\u2028\u2029\ud800-\udfff]")
 
 
 def yaml_text(value: Any) -> str:

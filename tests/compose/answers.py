@@ -14,6 +14,8 @@ from defang_nb.compose.emit import json_text, yaml_text
 from defang_nb.errors import ComposeError
 from defang_nb.model.source import Diagnostic, Severity
 
+_OTHER_BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
 
 def answer(parts: dict[str, str], folder: Path, **options: Any) -> Loaded | None:
     """Load a project of these files (the first ones are written, when they can be) and hold it to that. None: refused."""
@@ -44,6 +46,8 @@ def _placed(found: Diagnostic, parts: dict[str, str], folder: Path) -> None:
     if at is None:
         return
     text = parts.get(at.file) or _read(folder / at.file)
+    if _OTHER_BREAKS.search(text):
+        return  # where a line ends is another matter for YAML than for env files
     lines = text.removeprefix("\ufeff").splitlines() or [""]
     assert 1 <= at.line <= len(lines) + 1, found
     line = lines[at.line - 1] if at.line <= len(lines) else ""
