@@ -14,7 +14,7 @@ from defang_nb.compose.emit import json_text, yaml_text
 from defang_nb.errors import ComposeError
 from defang_nb.model.source import Diagnostic, Severity
 
-_OTHER_BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_OTHER_BREAKS = re.compile("\r(?!\n)|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 def answer(parts: dict[str, str], folder: Path, **options: Any) -> Loaded | None:
