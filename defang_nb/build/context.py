@@ -81,20 +81,23 @@ def manifest(
     dockerfile: str = "",
     *,
     inline: Mapping[str, str] | None = None,
+    without: Path | None = None,
     cache: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Read the whole context. `cache` is a file in which hashes of unchanged files are kept from run to run.
 
-    `inline` are files to add that are not in the folder (a Dockerfile from a Compose file). The size limit is 100 MiB, or
-    `DEFANG_BUILD_CONTEXT_LIMIT` (`250MiB`, `1G`, bytes) in `environ`.
+    `without` is a file (its absolute path) that is no part of any context. `inline` are files to add that are not in the folder
+    (a Dockerfile from a Compose file). The size limit is 100 MiB, or `DEFANG_BUILD_CONTEXT_LIMIT` (`250MiB`, `1G`, bytes) in
+    `environ`.
     Raises `BuildError` when the context is larger, a file can't be read, or an ignore file is wrong.
     """
     rules = ignore.load(context, dockerfile)
     always = {name for name in (dockerfile, rules.file) if name}
     added = dict(inline or {})
     try:
-        found = sorted(each for each in _scan(str(context), "", rules, (), always) if each[0] not in added)
+        left_out = {*added, *([os.path.relpath(without, context)] if without else ())}
+        found = sorted(each for each in _scan(str(context), "", rules, (), always) if each[0] not in left_out)
         _refuse_large(found, context, os.environ if environ is None else environ)
         entries = [*_entries(str(context), found, cache), *(_inline(path, text) for path, text in added.items())]
     except OSError as error:

@@ -38,11 +38,17 @@ class _Key(msgspec.Struct, frozen=True):
 
 
 def prepare(
-    project: Project, platform: str = "", *, cache: Path | None = None, environ: Mapping[str, str] | None = None
+    project: Project,
+    platform: str = "",
+    *,
+    without: Path | None = None,
+    cache: Path | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> list[Prepared]:
     """The images that `project`'s services need built, in the order of the services; equal builds are one image.
 
-    `platform` is for services that name none; `cache` is a folder to keep file hashes in between runs.
+    `platform` is for services that name none; `without` is a file that is no part of any context; `cache` is a folder to keep
+    file hashes in between runs.
     Raises `ComposeError` with every context or Dockerfile that is not there, and `BuildError` for a context that is too large.
     """
     wanted: dict[_Key, list[str]] = {}
@@ -63,7 +69,9 @@ def prepare(
         if place not in manifests:
             stamps = cache / f"{_digest(place)[:32]}.stamps" if cache else None
             inline = {key.dockerfile: key.inline} if key.inline else None
-            manifests[place] = manifest(Path(key.context), key.dockerfile, inline=inline, cache=stamps, environ=environ)
+            manifests[place] = manifest(
+                Path(key.context), key.dockerfile, inline=inline, without=without, cache=stamps, environ=environ
+            )
         found_manifest = manifests[place]
         source = _source(project, key, tuple(services), found_manifest.digest)
         prepared.append(Prepared(source=source, manifest=found_manifest, diagnostics=found_manifest.diagnostics))

@@ -109,6 +109,7 @@ def start_up(
     wait_timeout: float | None = None,
     lease_wait: float = 0.0,
     plan: str | Path | None = None,
+    leave_out: str | Path | None = None,
 ) -> Deployment:
     """Load and check the project, then start its deployment and return at once; uploads go on in the background.
 
@@ -116,8 +117,9 @@ def start_up(
     With none of them, the usual file names are looked for in `working_dir` (default: here) and its parents. `build` builds
     images even where they exist; `dry_run` ends with the plan; `yes` allows deleting what is protected; `wait_timeout` is in
     seconds for the whole deployment, `lease_wait` those to wait while another one of the project goes on. `plan` is a file that
-    `save_plan` wrote: only that plan is carried out. `engine` (`docker`, `process`) and `builder` (`engine`, `kaniko`) are the
-    local provider's: what runs services, and what builds their images.
+    `save_plan` wrote: only that plan is carried out. It is no part of build contexts, nor is the file `leave_out`.
+    `engine` (`docker`, `process`) and `builder` (`engine`, `kaniko`) are the local provider's: what runs services, and what
+    builds their images.
 
     Raises, before anything was touched: `ComposeError`, `UnsupportedError`, `ConfigMissingError`, `BuildError`. What goes wrong
     later (the upload, cd, the deployment) is raised by `Deployment.wait`.
@@ -127,7 +129,8 @@ def start_up(
         env_files=env_files, working_dir=working_dir, engine=engine, builder=builder,
     )  # fmt: skip
     return begin.start_up(
-        inputs, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait, plan=plan
+        inputs, build=build, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait, plan=plan,
+        leave_out=leave_out,
     )  # fmt: skip
 
 

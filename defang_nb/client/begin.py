@@ -94,13 +94,16 @@ def start_up(
     wait_timeout: float | None,
     lease_wait: float,
     plan: str | Path | None = None,
+    leave_out: str | Path | None = None,
 ) -> Deployment:
     """Check it, digest its contexts, and start; see `api.start_up`."""
     workspace = Workspace(inputs.place())
     checked, loaded = _check(workspace, inputs)
     refuse(checked, loaded.quoted)
     expected = read_plan(plan, project=checked.project.name, stack=workspace.stack.name) if plan is not None else None
-    prepared = _prepare(loaded)
+    # A plan that is saved inside of a build context must not change what is built.
+    without = plan if plan is not None else leave_out
+    prepared = _prepare(loaded, Path(without).absolute() if without is not None else None)
     request = DeployRequest(
         deployment=new_id(),
         kind=Kind.PREVIEW if dry_run else Kind.UP,
@@ -238,7 +241,7 @@ def _load(workspace: Workspace, inputs: Inputs) -> Loaded:
     )
 
 
-def _prepare(loaded: Loaded) -> list[Prepared]:
+def _prepare(loaded: Loaded, without: Path | None) -> list[Prepared]:
     project = loaded.project
     if not any(service.build for service in project.services.values()):
         return []
@@ -246,7 +249,7 @@ def _prepare(loaded: Loaded) -> list[Prepared]:
     from defang_nb.providers.local.paths import home
 
     try:
-        return prepare(project, cache=home() / "cache" / "contexts")
+        return prepare(project, without=without, cache=home() / "cache" / "contexts")
     except ComposeError as error:
         raise ComposeError(error.message, hint=error.hint, diagnostics=loaded.quoted(error.diagnostics)) from None
 

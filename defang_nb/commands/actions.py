@@ -72,9 +72,10 @@ def _up(invocation: Invocation, host: Host) -> Deployment:
 
 
 def _preview(invocation: Invocation, host: Host) -> Deployment:
-    deployment = api.start_up(**inputs(invocation, host), build=invocation.flag("build"), dry_run=True)
+    file = invocation.text("out")
+    deployment = api.start_up(**inputs(invocation, host), build=invocation.flag("build"), dry_run=True, leave_out=file)
     shown = _shown(deployment, host)
-    if (file := invocation.text("out")) and deployment.done:
+    if file and deployment.done:
         host.note(f"the plan is saved: `up --plan {api.save_plan(deployment.view, file)}` carries it out")
     return shown
 

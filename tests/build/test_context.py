@@ -57,6 +57,12 @@ def test_ignored_files_change_nothing_but_the_dockerfile_is_always_there(context
     assert manifest(context, "Dockerfile").digest != before
 
 
+def test_a_file_that_is_left_out_changes_nothing(context):
+    before = manifest(context)
+    (context / "plan.json").write_text("{}")
+    assert manifest(context, without=context / "plan.json").digest == before.digest != manifest(context).digest
+
+
 def test_archives_of_one_manifest_are_the_same_bytes(context, tmp_path):
     archive(manifest(context), tmp_path / "a.tar.gz")
     os.utime(context / "src" / "a.py", (time.time() + 99, time.time() + 99))
