@@ -76,7 +76,7 @@ class Shop:
     def containers(self) -> Mapping[str, str]:
         """Name → id of all of ours that are there."""
         with self.dockerd.client() as client:
-            found = client.containers.list(all=True, filters={"label": f"{labels.PROJECT}=shop"})
+            found = client.containers.list(all=True, filters={"label": f"{labels.PROJECT}=shop"}, ignore_removed=True)
             return {each.name: each.id for each in found}
 
 
@@ -105,24 +105,31 @@ def test_a_project_of_everything_from_nothing_to_nothing(shop: Shop) -> None:
     [details] = json.loads(docker("inspect", "shop-worker-1"))
     assert (details["HostConfig"]["Memory"], details["HostConfig"]["NanoCpus"]) == (64 * 2**20, 500_000_000)
     assert "hunter2" not in docker("inspect", *there)
-    lines = {(each.service, each.line) for each in api.logs(project="shop")}
-    assert {("worker", "hello"), ("migrate", "migrated")} <= lines
+    wanted = {("worker", "hello"), ("migrate", "migrated")}
+    following = api.logs(project="shop", follow=True)
+    while wanted:
+        line = next(following)
+        wanted.discard((line.service, line.line))
+    following.close()
     found = {each.service: each for each in api.ps("shop")}
     assert (found["web"].state, found["worker"].running, found["migrate"].exit_code) == ("running", 2, 0)
 
     again = shop.up()
     assert again.view.plan.mutations == () and shop.containers() == there
 
+    def named(kind: str) -> list[str]:
+        return [each for each in docker(kind, "ls", "--format", "{{.Name}}").split() if each.startswith("shop")]
+
     down = api.down("shop")
     assert down.outcome is Outcome.SUCCEEDED and shop.containers() == {}
-    assert docker("volume", "ls", "-q").split() == ["shop_data"], "what holds data stays until its loss was agreed to"
+    assert named("volume") == ["shop_data"], "what holds data stays until its loss was agreed to"
     with pytest.raises(URLError):
         shop.get()
     shop.up()
     assert docker("run", "--rm", "-v", "shop_data:/data", "busybox", "cat", "/data/done") == "migrated\n" * 2
     api.down("shop", yes=True)
-    assert docker("volume", "ls", "-q").split() == []
-    assert [each for each in docker("network", "ls", "--format", "{{.Name}}").split() if "shop" in each] == []
+    assert named("volume") == []
+    assert named("network") == []
 
 
 def test_a_change_replaces_its_own_containers_only_and_nobody_notices(shop: Shop) -> None:
