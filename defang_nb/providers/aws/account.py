@@ -1,0 +1,136 @@
+"""The one door to AWS: an account and region as a stack names them, every call to it, and what its refusals mean.
+
+Credentials come by boto3's own chain. A read is asked again by itself when AWS is busy; a change is not, since only the
+deployment engine knows how to repeat one: it gets a `TransientError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from defang_nb.errors import ProviderError, UsageError
+from defang_nb.providers.aws.refusals import AwsError, refusal
+from defang_nb.provision.ports import TransientError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+_Given = TypeVar("_Given")
+Answer = dict[str, Any]
+"""What AWS answers to one call, as boto3 gives it."""
+
+_THREADS = 16
+_READS = ("describe_", "list_", "get_", "head_", "batch_get_", "lookup_")
+_ATTEMPTS = 8
+_PAUSE = 0.2
+"""Seconds before a read is asked again, doubled each time, up to `_LONGEST`."""
+_LONGEST = 5.0
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are to AWS: the account's twelve digits, and the ARN of the user or role."""
+
+    account: str
+    arn: str
+
+
+class Account:
+    """Cheap to make; boto3 is loaded, and credentials are looked for, at the first call. Safe to share between tasks.
+
+    `settings` are a stack's: `AWS_REGION` and `AWS_PROFILE`; without them boto3's own chain says which.
+    """
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._clients: dict[str, BaseClient] = {}
+        self._making = threading.Lock()
+        self._identity: Identity | None = None
+
+    @property
+    def region(self) -> str:
+        """Raises `UsageError` where neither the stack nor boto3's own chain names one."""
+        found: str | None = self._session.region_name
+        if not found:
+            raise UsageError("no AWS region is named", hint="put AWS_REGION=… into the stack's file, or into the environment")
+        return found
+
+    async def identity(self) -> Identity:
+        """Who we are, asked once. Raises `ProviderError` for credentials that are missing, expired or refused."""
+        if self._identity is None:
+            answer = await self.call("sts", "get_caller_identity")
+            self._identity = Identity(account=answer["Account"], arn=answer["Arn"])
+        return self._identity
+
+    async def call(self, service: str, operation: str, **arguments: Any) -> Answer:
+        """One call: `call("ecs", "describe_clusters", clusters=[…])`, names as boto3's clients have them.
+
+        Raises `AwsError` (with AWS's own code) for what AWS refuses, `TransientError` for what is worth trying again,
+        `ProviderError` for credentials and connections, `UsageError` for a region or profile that does not exist.
+        """
+        return await self._asked(service, operation, lambda client: getattr(client, operation)(**arguments))
+
+    async def pages(self, service: str, operation: str, **arguments: Any) -> list[Answer]:
+        """Every page of a listing that boto3 knows how to page, in order."""
+        return await self._asked(service, operation, lambda client: list(client.get_paginator(operation).paginate(**arguments)))
+
+    def client(self, service: str) -> BaseClient:
+        """boto3's own client, for what is no call (presigned addresses, transfers). It may block: ask in a thread."""
+        with self._making:
+            if service not in self._clients:
+                from botocore.config import Config
+
+                config = Config(
+                    retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60, max_pool_connections=_THREADS
+                )
+                session, region = self._session, self.region
+                try:
+                    self._clients[service] = session.client(service, config=config, region_name=region)
+                except Exception as error:  # noqa: BLE001 edge: boto3 raises a dozen kinds for bad profiles, regions and config files
+                    raise refusal(error, service, "") from None
+            return self._clients[service]
+
+    async def _asked(self, service: str, operation: str, ask: Callable[[Any], _Given]) -> _Given:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, service, operation, ask)
+            except TransientError as error:
+                if attempt == _ATTEMPTS or not operation.startswith(_READS):
+                    raise
+                longest = min(_LONGEST, _PAUSE * 2 ** (attempt - 1))
+                await asyncio.sleep(max(error.after, longest * random.uniform(0.5, 1)))  # noqa: S311 jitter, no secret
+        raise AssertionError("the last attempt gives or raises")
+
+    def _ask(self, service: str, operation: str, ask: Callable[[Any], _Given]) -> _Given:
+        client = self.client(service)
+        try:
+            return ask(client)
+        except Exception as error:  # noqa: BLE001 edge: whatever boto3 raises becomes one of ours
+            raise refusal(error, service, operation) from None
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(_THREADS, thread_name_prefix="defang-nb-aws")
+
+    @cached_property
+    def _session(self) -> Any:
+        try:
+            import boto3
+        except ImportError:
+            raise ProviderError("AWS needs the package boto3", hint="pip install 'defang-nb[aws]'") from None
+        try:
+            return boto3.Session(
+                profile_name=self._settings.get("AWS_PROFILE") or None, region_name=self._settings.get("AWS_REGION") or None
+            )
+        except Exception as error:  # noqa: BLE001 edge: a profile that does not exist, a configuration file that can't be read
+            raise refusal(error, "", "") from None
+
+
+__all__ = ["Account", "Answer", "AwsError", "Identity"]

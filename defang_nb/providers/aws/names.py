@@ -1,0 +1,31 @@
+"""What our things in an account are called, and the tags by which they are found with no state at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+PROJECT = "defang:project"
+STACK = "defang:stack"
+URN = "defang:urn"
+MANAGED_BY = "defang:managed-by"
+MANAGER = "defang-nb"
+
+
+def tags(stack: str, project: str, urn: str) -> dict[str, str]:
+    """Of one resource of a project; `pairs` gives them as most calls want them."""
+    return {MANAGED_BY: MANAGER, STACK: stack, PROJECT: project, URN: urn}
+
+
+def pairs(of: Mapping[str, str], key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
+    """[{"Key": …, "Value": …}]; ECS writes `key` and `value`."""
+    return [{key: name, value: content} for name, content in sorted(of.items())]
+
+
+def physical(*parts: str, longest: int = 255) -> str:
+    """One name of several parts, the same each time; one that would be too long is cut and ends in a digest of all of it."""
+    whole = "-".join(part for part in parts if part)
+    if len(whole) <= longest:
+        return whole
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return f"{whole[: longest - 9].rstrip('-')}-{digest}"
