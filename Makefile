@@ -30,7 +30,7 @@ lab: setup ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks notebooks/quickstart.ipynb
 
 test: setup ## the fast tests: no network, no Docker, no root
-	$(BIN)/python -m pytest -q -m 'not e2e'
+	$(BIN)/python -m pytest -q -m 'not e2e' --timeout 200
 
 check: setup ## format, lint, types, layers, generated code, documents and notebooks
 	$(BIN)/ruff format --check .
