@@ -2,6 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab test check e2e crash-matrix fuzz fuzz-engine fuzz-compose bench compare screenshots proto format clean
@@ -30,7 +31,7 @@ lab: setup ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks notebooks/quickstart.ipynb
 
 test: setup ## the fast tests: no network, no Docker, no root
-	$(BIN)/python -m pytest -q -m 'not e2e' --timeout 200
+	$(BIN)/python -m pytest -q -m 'not e2e' --timeout 200 -n $(JOBS)
 
 check: setup ## format, lint, types, layers, generated code, documents and notebooks
 	$(BIN)/ruff format --check .

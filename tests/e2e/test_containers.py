@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -266,3 +267,36 @@ def test_nothing_of_a_secret_is_in_the_state(shop: Shop, home: Path) -> None:
     shop.up()
     kept = [path for path in StackPaths.of("local").store.rglob("*") if path.is_file()]
     assert kept and not [path for path in kept if b"hunter2" in path.read_bytes()]
+
+
+def _forget(shop: Shop) -> None:
+    """The record of all that was deployed is lost, as when somebody deletes the stack's store."""
+    shutil.rmtree(StackPaths.of("local").store / "projects" / "shop" / "state")
+
+
+def test_what_no_record_knows_is_taken_into_it_again_and_not_made_anew(shop: Shop) -> None:
+    shop.write()
+    shop.up()
+    there = shop.containers()
+    _forget(shop)
+    assert {each.urn.split("/")[2] for each in api.orphans("shop")} == {"Network", "Volume", "Service", "Job"}
+    shop.up()
+    assert shop.containers() == there and shop.get() == "hello"
+    assert api.orphans("shop") == []
+    assert shop.up().view.plan.mutations == ()
+
+
+def test_orphans_are_removed_when_that_is_asked_for(shop: Shop) -> None:
+    shop.write()
+    shop.up()
+    shop.dockerd.docker("run", "-d", "--name", "other", "busybox", "sleep", "600")
+    try:
+        _forget(shop)
+        assert api.start_orphan_removal("shop").wait(300).outcome is Outcome.SUCCEEDED
+        assert shop.containers() == {} and api.orphans("shop") == []
+        docker = shop.dockerd.docker
+        left = [each for kind in ("volume", "network") for each in docker(kind, "ls", "--format", "{{.Name}}").split()]
+        assert not [each for each in left if each.startswith("shop")]
+        assert docker("inspect", "-f", "{{.State.Running}}", "other").strip() == "true"
+    finally:
+        shop.dockerd.docker("rm", "-f", "other")

@@ -100,7 +100,9 @@ async def test_a_terminal_has_a_size_and_its_keys(driver: Driver, service: Servi
                 await session.write(b"\n")
             elif written.endswith(b"7 9\r\n"):
                 await session.write(b"hi\n")
-            elif written.endswith(b"hi\r\nhi\r\n"):  # the terminal's echo, then cat's: a shell loses a key that comes before that
+            elif written.endswith(
+                b"hi\r\nhi\r\n"
+            ):  # the terminal's echo, then cat's: a shell loses a key that comes before that
                 await session.write(b"\x03")
         assert await session.wait() == 128 + signal.SIGINT
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from defang_nb.model.resource import Recorded
+import msgspec
+
+from defang_nb.model.resource import Recorded, urn
 from defang_nb.model.value import Json
+from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.engine import DockerEngine
-from defang_nb.provision.ports import Made, OnCancel, Operation
+from defang_nb.providers.local.process.engine import parse_urn
+from defang_nb.provision.ports import Live, Made, OnCancel, Operation
 
 
 class DockerType(ABC):
@@ -41,3 +46,35 @@ class DockerType(ABC):
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         return made.outputs
+
+    def mine(self, listed: Sequence[Mapping[str, Any]], project: str = "") -> list[Mapping[str, Any]]:
+        """Of what the engine lists, what this stack made of this type (for `project`, "": for any)."""
+        found = []
+        for each in listed:
+            marks = each.get("Labels") or {}
+            of, name = parse_urn(marks.get(labels.URN, ""))
+            if self.engine.owns(marks) and marks[labels.URN] == urn(of, self.name, name) and project in ("", of):
+                found.append(each)
+        return found
+
+    def live(
+        self, found: Mapping[str, Any], id_: str, title: str, *, outputs: Mapping[str, Json], holds_data: bool = False
+    ) -> Live:
+        """A network or volume, known by its labels. One made before they told its inputs is known without them."""
+        marks = found["Labels"]
+        inputs = msgspec.json.decode(marks[labels.MADE_FROM]) if labels.MADE_FROM in marks else None
+        return Live(
+            urn=marks[labels.URN],
+            type=self.name,
+            id=id_,
+            title=title,
+            inputs=inputs,
+            outputs=outputs,
+            ready=True,
+            holds_data=holds_data,
+        )
+
+
+def made_from(inputs: Mapping[str, Json]) -> dict[str, str]:
+    """The label that tells the inputs."""
+    return {labels.MADE_FROM: msgspec.json.encode(inputs, order="sorted").decode()}

@@ -10,9 +10,9 @@ from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.engine import NotThereError, TakenError
-from defang_nb.providers.local.docker.types.base import DockerType
+from defang_nb.providers.local.docker.types.base import DockerType, made_from
 from defang_nb.providers.local.process.engine import parse_urn
-from defang_nb.provision.ports import Made, Operation
+from defang_nb.provision.ports import Live, Made, Operation
 
 
 class NetworkType(DockerType):
@@ -37,7 +37,7 @@ class NetworkType(DockerType):
             "Attachable": bool(inputs.get("attachable")),
             "EnableIPv6": bool(inputs.get("enable_ipv6")),
             "Options": dict(inputs.get("driver_opts") or {}),
-            "Labels": {**dict(inputs.get("labels") or {}), **self.engine.marks(project, urn)},
+            "Labels": {**dict(inputs.get("labels") or {}), **self.engine.marks(project, urn), **made_from(inputs)},
         }
         if inputs.get("ipam"):
             body["IPAM"] = _ipam(inputs["ipam"])
@@ -62,6 +62,12 @@ class NetworkType(DockerType):
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
         there = {each["Id"] for each in await self.engine.networks()}
         return {each.urn: each.outputs if each.id in there else None for each in recorded}
+
+    async def owned(self, project: str = "") -> Sequence[Live]:
+        return [
+            self.live(each, each["Id"], f"network {each['Name']}", outputs={"id": each["Id"]})
+            for each in self.mine(await self.engine.networks(), project)
+        ]
 
     async def delete(self, recorded: Recorded) -> None:
         """Whoever is still attached is taken off first: its own step attaches it to what comes instead."""

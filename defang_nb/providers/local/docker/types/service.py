@@ -14,6 +14,7 @@ from defang_nb.errors import ProviderError
 from defang_nb.model.resource import Recorded, hash_inputs
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import container as containers
+from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.container import LOOPBACK, Seen, Wish
 from defang_nb.providers.local.docker.engine import TakenError
 from defang_nb.providers.local.docker.fronts import Fronts
@@ -21,10 +22,12 @@ from defang_nb.providers.local.docker.types.base import DockerType
 from defang_nb.providers.local.docker.waiting import Waiter
 from defang_nb.providers.local.process import ports
 from defang_nb.providers.local.process.engine import parse_urn
-from defang_nb.provision.ports import Made, Operation
+from defang_nb.provision.ports import Live, Made, Operation
 
 _TRIES = 5
 """So often another port is chosen, when somebody takes the one that was free a moment ago."""
+_GRACE = 10.0
+"""Seconds for what does not say how long it takes to stop: Compose's own."""
 _PORT_TAKEN = ("address already in use", "port is already allocated")
 
 
@@ -101,6 +104,27 @@ class ServiceType(DockerType):
         wanted = set(range(1, recorded.inputs["replicas"] + 1))
         published = not recorded.inputs["fronts"] or not recorded.ready or self.fronts.has(_front(recorded.urn))
         return wanted <= running.get(f"{recorded.urn} {fingerprint(recorded.inputs)}", set()) and published
+
+    async def owned(self, project: str = "") -> Sequence[Live]:
+        """A container does not tell what it was made from but by a digest, which the update after an adoption compares."""
+        networks, volumes = await asyncio.gather(self.engine.networks(), self.engine.volumes())
+        urns = {
+            each["Name"]: each["Labels"][labels.URN] for each in (*networks, *volumes) if self.engine.owns(each.get("Labels"))
+        }
+        needs: dict[str, set[str]] = {}
+        for each in self.mine(await self.engine.containers(), project):
+            used = [
+                *((each.get("NetworkSettings") or {}).get("Networks") or ()),
+                *(it.get("Name") for it in each.get("Mounts") or ()),
+            ]
+            needs.setdefault(each["Labels"][labels.URN], set()).update(urns[name] for name in used if name in urns)
+        found = []
+        for urn, needed in sorted(needs.items()):
+            of, name = parse_urn(urn)
+            found.append(
+                Live(urn=urn, type=self.name, id=f"{of}.{name}", title=name, service=name, needs=tuple(sorted(needed)))
+            )
+        return found
 
     async def delete(self, recorded: Recorded) -> None:
         self.fronts.remove(_front(recorded.urn))
@@ -194,7 +218,7 @@ class ServiceType(DockerType):
                 await self.engine.ask(partial(containers.rename, container=each, name=name))
 
     async def _remove(self, old: Seen, inputs: Mapping[str, Json], *, volumes: bool = True) -> None:
-        grace = float(inputs["stop_grace_period"])
+        grace = float(inputs.get("stop_grace_period", _GRACE))
 
         def remove(client: Any) -> None:
             if old.running:

@@ -10,9 +10,9 @@ from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.engine import NotThereError
-from defang_nb.providers.local.docker.types.base import DockerType
+from defang_nb.providers.local.docker.types.base import DockerType, made_from
 from defang_nb.providers.local.process.engine import parse_urn
-from defang_nb.provision.ports import Made, Operation
+from defang_nb.provision.ports import Live, Made, Operation
 
 
 class VolumeType(DockerType):
@@ -30,7 +30,7 @@ class VolumeType(DockerType):
             try:
                 found = client.inspect_volume(name).get("Labels") or {}
             except _not_found():
-                own = {**dict(inputs.get("labels") or {}), **self.engine.marks(project, urn)}
+                own = {**dict(inputs.get("labels") or {}), **self.engine.marks(project, urn), **made_from(inputs)}
                 client.create_volume(name, inputs.get("driver") or "local", dict(inputs.get("driver_opts") or {}), own)
             else:
                 if not self.engine.owns(found) or found.get(labels.PROJECT) != project:
@@ -49,6 +49,12 @@ class VolumeType(DockerType):
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
         there = {each["Name"] for each in await self.engine.volumes()}
         return {each.urn: each.outputs if each.id in there else None for each in recorded}
+
+    async def owned(self, project: str = "") -> Sequence[Live]:
+        return [
+            self.live(each, each["Name"], f"volume {each['Name']}", outputs={"name": each["Name"]}, holds_data=True)
+            for each in self.mine(await self.engine.volumes(), project)
+        ]
 
     async def delete(self, recorded: Recorded) -> None:
         try:
