@@ -50,7 +50,7 @@ class Account:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = settings
-        self._clients: dict[str, BaseClient] = {}
+        self._clients: dict[tuple[str, int], BaseClient] = {}
         self._making = threading.Lock()
         self._identity: Identity | None = None
 
@@ -75,32 +75,42 @@ class Account:
         Raises `AwsError` (with AWS's own code) for what AWS refuses, `TransientError` for what is worth trying again,
         `ProviderError` for credentials and connections, `UsageError` for a region or profile that does not exist.
         """
-        return await self._asked(service, operation, lambda client: getattr(client, operation)(**arguments))
+        return await self.asked(service, operation, lambda client: getattr(client, operation)(**arguments))
 
     async def pages(self, service: str, operation: str, **arguments: Any) -> list[Answer]:
         """Every page of a listing that boto3 knows how to page, in order."""
-        return await self._asked(service, operation, lambda client: list(client.get_paginator(operation).paginate(**arguments)))
+        return await self.asked(service, operation, lambda client: list(client.get_paginator(operation).paginate(**arguments)))
 
-    def client(self, service: str) -> BaseClient:
-        """boto3's own client, for what is no call (presigned addresses, transfers). It may block: ask in a thread."""
+    def client(self, service: str, *, attempts: int = 1) -> BaseClient:
+        """boto3's own client, for what is no call (presigned addresses, transfers). It may block: ask in a thread.
+
+        With `attempts` it repeats by itself: for what may be done twice.
+        """
+        known = service, attempts
         with self._making:
-            if service not in self._clients:
+            if known not in self._clients:
                 from botocore.config import Config
 
                 config = Config(
-                    retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60, max_pool_connections=_THREADS
+                    retries={"total_max_attempts": attempts, "mode": "standard"},
+                    connect_timeout=5,
+                    read_timeout=60,
+                    max_pool_connections=_THREADS,
                 )
                 session, region = self._session, self.region
                 try:
-                    self._clients[service] = session.client(service, config=config, region_name=region)
+                    self._clients[known] = session.client(service, config=config, region_name=region)
                 except Exception as error:  # noqa: BLE001 edge: boto3 raises a dozen kinds for bad profiles, regions and config files
                     raise refusal(error, service, "") from None
-            return self._clients[service]
+            return self._clients[known]
 
-    async def _asked(self, service: str, operation: str, ask: Callable[[Any], _Given]) -> _Given:
+    async def asked(self, service: str, operation: str, ask: Callable[[Any], _Given], *, attempts: int = 1) -> _Given:
+        """What `ask` makes of boto3's `client`, in a thread; `operation` says what it does. Raises as `call` does."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, service, operation, ask)
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._ask, service, operation, ask, attempts
+                )
             except TransientError as error:
                 if attempt == _ATTEMPTS or not operation.startswith(_READS):
                     raise
@@ -108,8 +118,8 @@ class Account:
                 await asyncio.sleep(max(error.after, longest * random.uniform(0.5, 1)))  # noqa: S311 jitter, no secret
         raise AssertionError("the last attempt gives or raises")
 
-    def _ask(self, service: str, operation: str, ask: Callable[[Any], _Given]) -> _Given:
-        client = self.client(service)
+    def _ask(self, service: str, operation: str, ask: Callable[[Any], _Given], attempts: int) -> _Given:
+        client = self.client(service, attempts=attempts)
         try:
             return ask(client)
         except Exception as error:  # noqa: BLE001 edge: whatever boto3 raises becomes one of ours

@@ -37,6 +37,8 @@ def refusal(error: Exception, service: str, operation: str) -> DefangError:
 
     call = f"{service}.{operation}" if operation else service
     match error:
+        case DefangError():
+            return error
         case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError() | exceptions.CredentialRetrievalError():
             return ProviderError(
                 f"no AWS credentials: {error}", hint="aws configure, aws sso login, or AWS_PROFILE in the stack's file"
@@ -47,7 +49,7 @@ def refusal(error: Exception, service: str, operation: str) -> DefangError:
             return UsageError(f"there is no AWS profile of that name: {error}", hint="aws configure list-profiles")
         case exceptions.ClientError():
             return _client_error(error, call)
-        case exceptions.ConnectionError() | exceptions.HTTPClientError() | exceptions.ConnectionClosedError():
+        case exceptions.ConnectionError() | exceptions.HTTPClientError() | exceptions.IncompleteReadError():
             return TransientError(
                 f"AWS can't be reached ({call}): {error}", hint="is there a network, and does the region exist?"
             )

@@ -36,5 +36,11 @@ def aws(_moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def account(aws: str) -> Account:
+def account(aws: str, _account: Account) -> Account:
+    return _account
+
+
+@pytest.fixture(scope="session")
+def _account() -> Account:
+    """One for all tests, as boto3 takes half a second to make a client."""
     return Account({"AWS_REGION": REGION})
