@@ -137,7 +137,7 @@ def distribution(module: str, installed: Mapping[str, Sequence[str]]) -> str | N
         dotted = module.replace(".", "-").replace("_", "-").lower()
         owners = [each for each in owners if dotted.startswith(each.lower().replace("_", "-"))] or owners
     if owners:
-        return pinned(max(owners, key=len))
+        return pinned(canonical(max(owners, key=len)))
     return root.replace("_", "-") if root in _SAME else None
 
 

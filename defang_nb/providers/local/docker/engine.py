@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from defang_nb.errors import DefangError, ProviderError
 from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.find import Tried, environment, find, required, spoken
+from defang_nb.providers.local.engines import DOCKER, ENGINE_SETTING
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.providers.local.process.engine import BIND_SETTING, Engine, parse_urn
 from defang_nb.providers.local.process.ports import PortBook
@@ -43,6 +44,11 @@ class DockerEngine:
         if self._found is None:
             self._found = required(find(environment(self.settings)))
         return self._found
+
+    def spare(self) -> bool:
+        """Whether this stack does without containers: none asked for, none made, and no engine answers."""
+        wanted = self.settings.get(ENGINE_SETTING) == DOCKER or any(services(self.paths).glob("*"))
+        return self._found is None and not wanted and find(environment(self.settings)).engine is None
 
     def connect(self, timeout: float | None = _TIMEOUT) -> Any:
         """A new `docker.APIClient`, which its user closes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -73,6 +74,17 @@ class DockerType(ABC):
             ready=True,
             holds_data=holds_data,
         )
+
+
+class LabelledType(DockerType):
+    """Of which the engine's labels tell what is there, with no record: `Tagged`."""
+
+    async def owned(self, project: str = "") -> Sequence[Live]:
+        """Nothing, where this stack does without containers: it shall not fail for an engine that it does not use."""
+        return [] if await asyncio.to_thread(self.engine.spare) else await self._owned(project)
+
+    @abstractmethod
+    async def _owned(self, project: str) -> Sequence[Live]: ...
 
 
 def made_from(inputs: Mapping[str, Json]) -> dict[str, str]:

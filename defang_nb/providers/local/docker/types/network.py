@@ -10,12 +10,12 @@ from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.engine import NotThereError, TakenError
-from defang_nb.providers.local.docker.types.base import DockerType, made_from
+from defang_nb.providers.local.docker.types.base import LabelledType, made_from
 from defang_nb.providers.local.process.engine import parse_urn
 from defang_nb.provision.ports import Live, Made, Operation
 
 
-class NetworkType(DockerType):
+class NetworkType(LabelledType):
     """Inputs: `name`, and of Compose `driver`, `driver_opts`, `ipam`, `internal`, `attachable`, `enable_ipv6`, `labels`.
 
     Outputs: `id`. It can't be changed, so every change makes another one.
@@ -63,7 +63,7 @@ class NetworkType(DockerType):
         there = {each["Id"] for each in await self.engine.networks()}
         return {each.urn: each.outputs if each.id in there else None for each in recorded}
 
-    async def owned(self, project: str = "") -> Sequence[Live]:
+    async def _owned(self, project: str) -> Sequence[Live]:
         return [
             self.live(each, each["Id"], f"network {each['Name']}", outputs={"id": each["Id"]})
             for each in self.mine(await self.engine.networks(), project)

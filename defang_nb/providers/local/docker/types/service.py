@@ -18,7 +18,7 @@ from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.container import LOOPBACK, Seen, Wish
 from defang_nb.providers.local.docker.engine import TakenError
 from defang_nb.providers.local.docker.fronts import Fronts
-from defang_nb.providers.local.docker.types.base import DockerType
+from defang_nb.providers.local.docker.types.base import LabelledType
 from defang_nb.providers.local.docker.waiting import Waiter
 from defang_nb.providers.local.process import ports
 from defang_nb.providers.local.process.engine import parse_urn
@@ -31,7 +31,7 @@ _GRACE = 10.0
 _PORT_TAKEN = ("address already in use", "port is already allocated")
 
 
-class ServiceType(DockerType):
+class ServiceType(LabelledType):
     """Inputs: see `compile`. Outputs: `endpoints`.
 
     A service that is published and keeps no data gets its new containers beside the old ones, which go when the new ones are
@@ -105,7 +105,7 @@ class ServiceType(DockerType):
         published = not recorded.inputs["fronts"] or not recorded.ready or self.fronts.has(_front(recorded.urn))
         return wanted <= running.get(f"{recorded.urn} {fingerprint(recorded.inputs)}", set()) and published
 
-    async def owned(self, project: str = "") -> Sequence[Live]:
+    async def _owned(self, project: str) -> Sequence[Live]:
         """A container does not tell what it was made from but by a digest, which the update after an adoption compares."""
         networks, volumes = await asyncio.gather(self.engine.networks(), self.engine.volumes())
         urns = {

@@ -10,12 +10,12 @@ from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.engine import NotThereError
-from defang_nb.providers.local.docker.types.base import DockerType, made_from
+from defang_nb.providers.local.docker.types.base import LabelledType, made_from
 from defang_nb.providers.local.process.engine import parse_urn
 from defang_nb.provision.ports import Live, Made, Operation
 
 
-class VolumeType(DockerType):
+class VolumeType(LabelledType):
     """Inputs: `name`, and of Compose `driver`, `driver_opts`, `labels` (those of the day when it was made)."""
 
     name = "local:docker/Volume"
@@ -50,7 +50,7 @@ class VolumeType(DockerType):
         there = {each["Name"] for each in await self.engine.volumes()}
         return {each.urn: each.outputs if each.id in there else None for each in recorded}
 
-    async def owned(self, project: str = "") -> Sequence[Live]:
+    async def _owned(self, project: str) -> Sequence[Live]:
         return [
             self.live(each, each["Name"], f"volume {each['Name']}", outputs={"name": each["Name"]}, holds_data=True)
             for each in self.mine(await self.engine.volumes(), project)
