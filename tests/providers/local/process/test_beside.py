@@ -100,11 +100,21 @@ async def test_a_terminal_has_a_size_and_its_keys(driver: Driver, service: Servi
                 await session.write(b"\n")
             elif written.endswith(b"7 9\r\n"):
                 await session.write(b"hi\n")
-            elif written.endswith(
-                b"hi\r\nhi\r\n"
-            ):  # the terminal's echo, then cat's: a shell loses a key that comes before that
+            # The terminal's echo, then cat's: a shell loses a key that comes before that.
+            elif written.endswith(b"hi\r\nhi\r\n"):
                 await session.write(b"\x03")
         assert await session.wait() == 128 + signal.SIGINT
+
+
+async def test_a_command_gets_the_signals_that_its_parents_ignore(driver: Driver, service: Service, engine: Engine) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell has it for what runs in its background
+    try:
+        await driver.create(service())
+        async with running(engine, "sh", "-c", "yes | head -1; kill -INT $$; echo alive") as session:
+            assert await output(session) == "y\n"
+            assert await session.wait() == 128 + signal.SIGINT
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def test_what_is_left_in_the_background_holds_nobody_up_and_ends_with_the_service(

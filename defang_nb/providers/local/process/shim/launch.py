@@ -161,7 +161,12 @@ def demote(uid: int, gid: int) -> None:
 
 
 def execute(argv: list[str], environ: dict[str, str]) -> NoReturn:
-    """Replace this process. Raises `OSError`."""
+    """Replace this process, by one that gets its signals as in a container. Raises `OSError`.
+
+    What is ignored here stays so in what is executed: Python ignores SIGPIPE, and a shell's background process SIGINT.
+    """
+    for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(each, signal.SIG_DFL)
     try:
         os.execvpe(argv[0], argv, environ)
     except FileNotFoundError:
