@@ -1,0 +1,1 @@
+"""What an account and region need once, before anything is deployed there."""
