@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from collections import deque
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Any, Protocol
 
 from defang_nb.build import dockerfile
 from defang_nb.errors import BuildError
@@ -56,11 +56,12 @@ def _shown(line: bytes) -> str:
     return line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace")
 
 
-def read_dockerfile(context: Path, source: ImageSource) -> dockerfile.Dockerfile:
-    """The Dockerfile in the archive. Raises `BuildError` when it is wrong, with its lines, or is not there."""
+def read_dockerfile(context: Path | IO[bytes], source: ImageSource) -> dockerfile.Dockerfile:
+    """The Dockerfile in the archive, which is read no further than to it. Raises `BuildError` when it is wrong, with its lines, or is not there."""
     name = source.dockerfile or "Dockerfile"
     try:
-        with tarfile.open(context, mode="r|*") as tar:
+        where: Any = {"name": context} if isinstance(context, Path) else {"fileobj": context}
+        with tarfile.open(**where, mode="r|*") as tar:
             for member in tar:
                 if member.name == name and (file := tar.extractfile(member)):
                     return _parsed(file.read().decode("utf-8-sig", errors="replace"), name, source)

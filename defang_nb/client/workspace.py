@@ -166,7 +166,8 @@ class Workspace:
 
         async def send(each: Prepared, folder: Path) -> None:
             path = folder / each.manifest.digest
-            await asyncio.to_thread(archive, each.manifest, path)
+            # Every cloud's builder is Kaniko, which fetches the context from the store by itself.
+            await asyncio.to_thread(archive, each.manifest, path, for_kaniko=self.stack.provider != "local")
             await store.upload(each.source.context_key, path)
 
         with tempfile.TemporaryDirectory(prefix="defang-nb-") as scratch:

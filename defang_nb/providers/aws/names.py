@@ -29,3 +29,8 @@ def physical(*parts: str, longest: int = 255) -> str:
         return whole
     digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
     return f"{whole[: longest - 9].rstrip('-')}-{digest}"
+
+
+def repository(stack: str, project: str) -> str:
+    """A project's images in ECR; those of cached layers are in `<this>/cache`."""
+    return f"defang/{stack}/{project}"

@@ -14,8 +14,9 @@ import contextlib
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from defang_nb.errors import NotFoundError, ProviderError, UsageError
 from defang_nb.providers.aws.account import Account
@@ -131,6 +132,16 @@ class BucketStore:
                 # A HEAD, which begins a download, does not say whether the object or the bucket is gone.
                 await self.list(key)
                 raise NotFoundError(f"there is no object {key!r} in {self._name('')}") from None
+
+    def address(self, key: str) -> str:
+        """`s3://…`, as other programs name the object."""
+        where = self._where(key)
+        return f"s3://{where['Bucket']}/{where['Key']}"
+
+    def opened(self, key: str) -> AbstractContextManager[IO[bytes]]:
+        """The object's content as a file that is read from the start, as far as one likes. Blocks: use it in a thread."""
+        where = self._where(key)
+        return contextlib.closing(self._account.client("s3").get_object(**where)["Body"])
 
     def _where(self, key: str) -> dict[str, str]:
         whole = self._prefix + key

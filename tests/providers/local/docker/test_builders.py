@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from defang_nb.build.dockerfile import parse
+from defang_nb.build.hidden import held
 from defang_nb.build.log import Text
 from defang_nb.errors import BuildError, UsageError
 from defang_nb.model.value import ConfigRef
@@ -12,7 +13,6 @@ from defang_nb.providers.local.docker.builders import setting
 from defang_nb.providers.local.docker.builders.buildkit import BuildKit
 from defang_nb.providers.local.docker.builders.choose import engine_builder
 from defang_nb.providers.local.docker.builders.classic import Classic
-from defang_nb.providers.local.docker.builders.hidden import held
 from defang_nb.providers.local.docker.builders.older import adapted
 from defang_nb.providers.local.docker.builders.registry import registry_of
 from defang_nb.providers.local.docker.builders.unseen import relocated, shown

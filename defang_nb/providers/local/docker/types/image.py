@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from defang_nb.build.hidden import held
 from defang_nb.errors import DefangError, ProviderError
 from defang_nb.model.events import BuildLine
 from defang_nb.model.image import ImageSource
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.value import Json, config_keys
 from defang_nb.providers.local.docker.builders.choose import Builders
-from defang_nb.providers.local.docker.builders.hidden import held
 from defang_nb.providers.local.docker.builders.port import Builder
 from defang_nb.providers.local.docker.builders.stream import Connect
 from defang_nb.providers.local.process.engine import fill, parse_urn
