@@ -57,7 +57,10 @@ def _shown(line: bytes) -> str:
 
 
 def read_dockerfile(context: Path | IO[bytes], source: ImageSource) -> dockerfile.Dockerfile:
-    """The Dockerfile in the archive, which is read no further than to it. Raises `BuildError` when it is wrong, with its lines, or is not there."""
+    """The Dockerfile in the archive, which is read no further than to it.
+
+    Raises `BuildError` when it is wrong, with its lines, or is not there.
+    """
     name = source.dockerfile or "Dockerfile"
     try:
         where: Any = {"name": context} if isinstance(context, Path) else {"fileobj": context}
