@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 PROJECT = "defang:project"
@@ -34,3 +35,20 @@ def physical(*parts: str, longest: int = 255) -> str:
 def repository(stack: str, project: str) -> str:
     """A project's images in ECR; those of cached layers are in `<this>/cache`."""
     return f"defang/{stack}/{project}"
+
+
+def called(stack: str, urn: str, *, longest: int = 255) -> str:
+    """What the resource of `urn` is called in the account: letters, digits and hyphens, the same each time."""
+    project, name = parts(urn)
+    whole = physical("defang", stack, project, name)
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", whole).strip("-")
+    # What two names have in common once they are made plain is told apart by a digest: `a_b` is not `a-b`.
+    if not re.fullmatch(r"[A-Za-z0-9:-]+", whole):
+        plain = f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:6]}"
+    return physical(plain, longest=longest)
+
+
+def parts(urn: str) -> tuple[str, str]:
+    """Project and name of a urn, whose type has a slash in it."""
+    project, _, _, name = urn.split("/", 3)
+    return project, name

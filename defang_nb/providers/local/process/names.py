@@ -78,6 +78,11 @@ def rewrite(environment: Mapping[str, Text], listeners: Mapping[str, Listener]) 
     return result
 
 
+def renamed(environment: Mapping[str, Text], hosts: Mapping[str, Json]) -> dict[str, Json]:
+    """`environment` as inputs, where services have other names but their own ports: hosts are told, ports stay as written."""
+    return {key: _with_hosts(key, text, hosts) for key, text in environment.items()}
+
+
 def as_json(text: Text) -> Json:
     """A text of the project as an input: literals, and references to configuration values."""
     return join([part if isinstance(part, str) else config(part.key) for part in text])
@@ -100,6 +105,21 @@ def _value(key: str, text: Text, listeners: Mapping[str, Listener]) -> Json:
         if listener is not None:
             replace(_DSN_HOST, lambda match: ["host=", listener.host] if match["host"] == listener.name else None)
             replace(_DSN_PORT, lambda match: _with_port(["port="], listener.port(int(match["port"]))))
+    return join([each for part in parts for each in (_unflatten(part, refs) if isinstance(part, str) else [part])])
+
+
+def _with_hosts(key: str, text: Text, hosts: Mapping[str, Json]) -> Json:
+    flat, refs = _flatten(text)
+    if flat in hosts and _HOST_NAME.search(key):
+        return hosts[flat]
+
+    def host(match: re.Match[str]) -> list[Json] | None:
+        start, end = match.start("host") - match.start(), match.end("host") - match.start()
+        return [match[0][:start], hosts[match["host"]], match[0][end:]] if match["host"] in hosts else None
+
+    parts: list[Json] = [flat]
+    for pattern in (_URL, _PAIR, _DSN_HOST):
+        parts = [each for part in parts for each in (_split(part, pattern, host) if isinstance(part, str) else [part])]
     return join([each for part in parts for each in (_unflatten(part, refs) if isinstance(part, str) else [part])])
 
 

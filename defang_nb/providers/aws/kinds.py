@@ -1,0 +1,13 @@
+"""The types of resources, and what the resources are named that a whole project shares."""
+
+from __future__ import annotations
+
+TASK, SERVICE, JOB = "aws:ecs/TaskDefinition", "aws:ecs/Service", "aws:ecs/Job"
+LOGS, ROLE, GROUP = "aws:logs/LogGroup", "aws:iam/Role", "aws:ec2/SecurityGroup"
+BALANCER, LISTENER, RULE = "aws:elb/LoadBalancer", "aws:elb/Listener", "aws:elb/Rule"
+TARGETS, SCALING = "aws:elb/TargetGroup", "aws:autoscaling/Target"
+NAMESPACE, NAME = "aws:discovery/Namespace", "aws:discovery/Name"
+REPOSITORY, IMAGE, TEXT = "aws:ecr/Repository", "aws:image/Image", "aws:ssm/Text"
+
+LOG_GROUP, TASK_GROUP, FRONT_GROUP, FRONT = "services", "services", "front", "front"
+"""The names, in their types, of what a whole project shares."""
