@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import os
 import re
 import tarfile
@@ -85,10 +86,10 @@ def seen(found: Mapping[str, Any]) -> Seen:
     )
 
 
-def of_urn(client: Any, engine: DockerEngine, urn: str) -> list[Seen]:
+async def of_urn(engine: DockerEngine, urn: str) -> list[Seen]:
     """All containers of one resource, the youngest last."""
-    filters = {"label": [f"{labels.URN}={urn}", f"{labels.STACK}={engine.stack}", f"{labels.HOME}={engine.home}"]}
-    return sorted((seen(each) for each in client.containers(all=True, filters=filters)), key=lambda each: each.created)
+    found = [seen(each) for each in await engine.containers() if each["Labels"].get(labels.URN) == urn]
+    return sorted(found, key=lambda each: each.created)
 
 
 def make(client: Any, engine: DockerEngine, wish: Wish) -> str:
@@ -144,7 +145,7 @@ def remove(client: Any, container: Seen, *, grace: float = 10.0, volumes: bool =
 def stop(client: Any, container: str, grace: float) -> None:
     """The engine waits for the grace period, so the client has to be more patient than that."""
     url = client._url("/containers/{0}/stop", container)
-    response = client._post(url, params={"t": max(1, round(grace))}, timeout=grace + client.timeout)
+    response = client._post(url, params={"t": math.ceil(grace)}, timeout=grace + client.timeout)
     client._raise_for_status(response)
 
 

@@ -36,14 +36,17 @@ class DockerEngine:
         self.secret_values = Engine(paths, settings).secret_values
         self._local = threading.local()
         self._found: Tried | None = None
+        self._finding = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._asking: dict[str, asyncio.Task[Any]] = {}
+        self._asked: dict[str, asyncio.Task[Any]] = {}
 
     def found(self) -> Tried:
         """The engine that is used. Raises `ProviderError` when none answers."""
-        if self._found is None:
-            self._found = required(find(environment(self.settings)))
-        return self._found
+        with self._finding:
+            if self._found is None:
+                self._found = required(find(environment(self.settings)))
+            return self._found
 
     def spare(self) -> bool:
         """Whether this stack does without containers: none asked for, none made, and no engine answers."""
@@ -93,11 +96,17 @@ class DockerEngine:
         return await self._once("volumes", lambda client: client.volumes().get("Volumes") or [])
 
     async def _once(self, what: str, how: Callable[[Any], list[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
-        """Those who ask while it is being asked get the same answer; it was begun after none of them changed anything."""
+        """Those who ask before the engine is asked share its answer; who comes later, the next, which knows what they did."""
         if what not in self._asking:
-            task = asyncio.ensure_future(self.ask(how))
-            self._asking[what] = task
-            task.add_done_callback(lambda _: self._asking.pop(what, None))
+
+            async def asked() -> list[Mapping[str, Any]]:
+                if before := self._asked.get(what):
+                    await asyncio.wait({before})
+                await asyncio.sleep(0)
+                self._asked[what] = self._asking.pop(what)
+                return await self.ask(how)
+
+            self._asking[what] = asyncio.ensure_future(asked())
         return await asyncio.shield(self._asking[what])
 
     @property

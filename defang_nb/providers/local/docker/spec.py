@@ -6,6 +6,7 @@ are those of the Docker Engine API 1.41 and of the Compose specification.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -72,7 +73,7 @@ def container(inputs: Mapping[str, Json]) -> dict[str, Json]:
         "Labels": {**dict(rest.get("annotations") or {}), **service.labels},
         "ExposedPorts": {f"{port.target}/{port.protocol}": {} for port in service.ports}
         | {f"{port}/tcp": {} for port in service.expose},
-        "StopTimeout": max(1, round(service.stop_grace_period)),
+        "StopTimeout": math.ceil(service.stop_grace_period),
         "HostConfig": _host(service),
     }
     if service.command is not None:

@@ -23,7 +23,7 @@ CRASHES = 3
 _PORT_BUDGET = 120.0
 """Seconds that a service without a health check may take to listen."""
 _SHORTEST_BUDGET = 30.0
-_SETTLED = 0.15
+_SETTLED = 0.1
 """Seconds that a container with nothing to ask it has to stay up."""
 
 
@@ -58,7 +58,8 @@ class Waiter:
             self.tell(f"waiting: {trouble}")
             if time.monotonic() - self._began > budget:
                 raise await self.failure(f"{self.service} did not become healthy in {budget:g} s: {trouble}")
-            await asyncio.sleep(pause)
+            left = _SETTLED - (time.monotonic() - self._began)
+            await asyncio.sleep(left if left > 0 and not (checked or ports) else pause)
             pause = min(LAST_LOOK, pause * 1.5)
 
     async def done(self) -> float:

@@ -46,7 +46,7 @@ class ServiceType(LabelledType):
         inputs, urn = resource.inputs, resource.urn
         project, service = parse_urn(urn)
         values = await asyncio.to_thread(self.engine.secret_values, project, [inputs["environment"], inputs["files"]])
-        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, urn))
+        there = await containers.of_urn(self.engine, urn)
         wanted = fingerprint(inputs)
         good = {each.replica: each for each in there if each.hash == wanted and each.state != "dead"}
         others = [each for each in there if each not in good.values()]
@@ -83,12 +83,11 @@ class ServiceType(LabelledType):
         await self._waiter(operation, mine).well(backends)
         await self._publish(urn, inputs, mine)
         await self._remove_others(urn, fingerprint(inputs), inputs)
-        mine = await self._mine(urn, fingerprint(inputs))
         return {"endpoints": _endpoints(inputs, mine)}
 
     async def find(self, urn: str) -> Made | None:
         project, service = parse_urn(urn)
-        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, urn))
+        there = await containers.of_urn(self.engine, urn)
         return Made(id=f"{project}.{service}", outputs={"endpoints": []}) if there else None
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
@@ -128,7 +127,7 @@ class ServiceType(LabelledType):
 
     async def delete(self, recorded: Recorded) -> None:
         self.fronts.remove(_front(recorded.urn))
-        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, recorded.urn))
+        there = await containers.of_urn(self.engine, recorded.urn)
         await asyncio.gather(*(self._remove(each, recorded.inputs) for each in there))
         await asyncio.to_thread(shutil.rmtree, self.engine.files(recorded.urn), ignore_errors=True)
         self.engine.note(recorded.urn, there=False)
@@ -210,7 +209,7 @@ class ServiceType(LabelledType):
 
     async def _remove_others(self, urn: str, wanted: str, inputs: Mapping[str, Json]) -> None:
         _, service = parse_urn(urn)
-        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, urn))
+        there = await containers.of_urn(self.engine, urn)
         surplus = [each for each in there if each.hash != wanted or each.replica > inputs["replicas"]]
         await asyncio.gather(*(self._remove(each, inputs) for each in surplus))
         for each in there:
@@ -230,7 +229,7 @@ class ServiceType(LabelledType):
             entries.pop(_booked(old.urn, old.replica, old.hash), None)
 
     async def _mine(self, urn: str, wanted: str) -> list[Seen]:
-        there = await self.engine.ask(lambda client: containers.of_urn(client, self.engine, urn))
+        there = await containers.of_urn(self.engine, urn)
         return [each for each in there if each.hash == wanted]
 
     def _waiter(self, operation: Operation, mine: Sequence[Seen]) -> Waiter:
