@@ -7,6 +7,7 @@ deployment engine knows how to repeat one: it gets a `TransientError`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
@@ -135,12 +136,21 @@ class Account:
             import boto3
         except ImportError:
             raise ProviderError("AWS needs the package boto3", hint="pip install 'defang-nb[aws]'") from None
+        _hush()
         try:
             return boto3.Session(
                 profile_name=self._settings.get("AWS_PROFILE") or None, region_name=self._settings.get("AWS_REGION") or None
             )
         except Exception as error:  # noqa: BLE001 edge: a profile that does not exist, a configuration file that can't be read
             raise refusal(error, "", "") from None
+
+
+def _hush() -> None:
+    """boto3's debug log holds the bodies of requests and answers, secrets too: only who asks for that very log gets it."""
+    for name in ("boto3", "botocore"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
 
 
 __all__ = ["Account", "Answer", "AwsError", "Identity"]

@@ -9,21 +9,18 @@ Sources: Amazon S3 User Guide, "Add preconditions to S3 operations with conditio
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from defang_nb.errors import NotFoundError, ProviderError, UsageError
 from defang_nb.providers.aws.account import Account
+from defang_nb.providers.aws.again import again
 from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.provision.ports import ConflictError, Stored, TransientError
-
-_Given = TypeVar("_Given")
 
 _LOST = frozenset({"PreconditionFailed", "412"})
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -31,10 +28,6 @@ _CONTENDED = frozenset({"ConditionalRequestConflict", "409", "OperationAborted"}
 """Two conditional requests met: S3 has decided neither, and asks to be asked again."""
 _NO_BUCKET = "NoSuchBucket"
 _MARK = "defang-write"
-_ATTEMPTS = 8
-_PAUSE = 0.1
-"""Seconds before a request is sent again, doubled each time, up to `_LONGEST`."""
-_LONGEST = 3.0
 _PART_ATTEMPTS = 6
 """How often boto3 sends one part of a large file."""
 _LONGEST_KEY = 1024
@@ -113,7 +106,7 @@ class BucketStore:
                 client.upload_fileobj(file, *where.values())
 
         with self._explained():
-            await _again(lambda: self._account.asked("s3", "upload_fileobj", send, attempts=_PART_ATTEMPTS))
+            await again(lambda: self._account.asked("s3", "upload_fileobj", send, attempts=_PART_ATTEMPTS))
 
     async def download(self, key: str, path: Path) -> None:
         """In parts, several at once; the file takes its name when all of them are there."""
@@ -125,7 +118,7 @@ class BucketStore:
 
         with self._explained():
             try:
-                await _again(lambda: self._account.asked("s3", "download_file", take, attempts=_PART_ATTEMPTS))
+                await again(lambda: self._account.asked("s3", "download_file", take, attempts=_PART_ATTEMPTS))
             except AwsError as error:
                 if error.code not in _GONE:
                     raise
@@ -174,7 +167,7 @@ class BucketStore:
                     return found
                 raise ConflictError(key) from None
 
-        return await _again(attempt)
+        return await again(attempt)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -187,19 +180,6 @@ class BucketStore:
                     hint="`cd install` makes a new one; what ran before is then found by its tags: `stack doctor`",
                 ) from None
             raise
-
-
-async def _again(attempt: Callable[[], Awaitable[_Given]]) -> _Given:
-    """Do what may be done twice until it is decided, with pauses that double and vary. Raises the last `TransientError`."""
-    for number in range(1, _ATTEMPTS + 1):
-        try:
-            return await attempt()
-        except TransientError as error:
-            if number == _ATTEMPTS:
-                raise
-            longest = min(_LONGEST, _PAUSE * 2 ** (number - 1))
-            await asyncio.sleep(max(error.after, longest * random.uniform(0.5, 1)))  # noqa: S311 jitter, no secret
-    raise AssertionError("the last attempt gives or raises")
 
 
 def _whole(answer: dict[str, Any]) -> Stored:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import hmac
 import json
 import os
-import re
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from defang_nb.errors import ProviderError, UsageError
+from defang_nb.errors import ProviderError
 from defang_nb.providers.local.paths import private
+from defang_nb.providers.values import checked_key, checked_project, keyed_digests
 
-_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
-"""What the Compose specification lets a project be called ("Version and name top-level elements")."""
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DIGEST_KEY = ".digest-key"
 _LOCK = ".lock"
 
@@ -55,8 +51,7 @@ class FileConfigStore:
         return values
 
     def _set(self, project: str, key: str, value: str) -> None:
-        if not _KEY.fullmatch(key):
-            raise UsageError(f"{key!r} can't be the name of a configuration value", hint="use letters, digits and _")
+        checked_key(key)
         path = self._path(project)
         with self._locked():
             _write(path, json.dumps({**self.values(project), key: value}, indent=1).encode())
@@ -80,10 +75,7 @@ class FileConfigStore:
         values = self.values(project)
         if not values:
             return {}
-        secret = self._digest_key()
-        # The name is part of it: two keys with the same value must not look alike.
-        texts = {key: f"{project}\0{key}\0{value}" for key, value in sorted(values.items())}
-        return {key: hmac.digest(secret, text.encode(), "sha256").hex() for key, text in texts.items()}
+        return keyed_digests(self._digest_key(), project, values)
 
     def _digest_key(self) -> bytes:
         """This stack's own key: without it, digests of short secrets could be guessed from the state."""
@@ -97,9 +89,7 @@ class FileConfigStore:
                 return key
 
     def _path(self, project: str) -> Path:
-        if not _PROJECT.fullmatch(project):
-            raise UsageError(f"{project!r} can't be a project's name")
-        return self._folder / f"{project}.json"
+        return self._folder / f"{checked_project(project)}.json"
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

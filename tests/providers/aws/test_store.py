@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
 from defang_nb.errors import ProviderError, UsageError
-from defang_nb.providers.aws import store as stores
+from defang_nb.providers.aws import again
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.store import BucketStore
 from defang_nb.provision.ports import ConflictError, ObjectStore
@@ -23,7 +23,7 @@ BUCKET = "defang-test"
 
 @pytest.fixture
 async def bucket(account: Account, monkeypatch: pytest.MonkeyPatch) -> BucketStore:
-    monkeypatch.setattr(stores, "_PAUSE", 0.001)
+    monkeypatch.setattr(again, "_PAUSE", 0.001)
     await account.call("s3", "create_bucket", Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": account.region})
     await account.call("s3", "put_bucket_versioning", Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     return BucketStore(account, BUCKET, "stacks/prod")
@@ -119,7 +119,7 @@ async def test_a_delete_whose_reply_was_lost_is_done(fault: Fault, bucket: Bucke
 
 
 async def test_a_store_that_stays_busy_is_an_error(fault: Fault, bucket: BucketStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "_LONGEST", 0.001)
+    monkeypatch.setattr(again, "_LONGEST", 0.001)
     fault("PutObject", *[BUSY] * 20)
     with pytest.raises(ProviderError, match=r"throttles s3\.put_object"):
         await bucket.put("a", b"")
