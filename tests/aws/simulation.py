@@ -1,0 +1,51 @@
+"""`python -m tests.aws.simulation [--port N] [--pace SECONDS]`: a simulated AWS; it prints its address and ends with SIGTERM.
+
+moto behind a thin layer (`layer.py`), with ECS as it moves by itself (`ecs/`). It ends, with all that it runs, when the process
+that started it is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import threading
+from typing import Any
+
+from tests.aws import haste
+
+LOOK = 0.5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.aws.simulation", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--pace", type=float, default=0.05, metavar="SECONDS")
+    options = parser.parse_args(arguments)
+    haste.prepare()
+    from tests.aws.assembly import assemble
+    from tests.aws.server import Server
+
+    layer, world = assemble(options.pace)
+    server = Server(layer, options.port)
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    world.begin()
+    print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
+    _wait(asked)
+    world.end()
+    server.shutdown()
+    return 0
+
+
+def _wait(asked: Any) -> None:
+    parent = os.getppid()
+    while not asked.wait(LOOK) and os.getppid() == parent:
+        pass
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
