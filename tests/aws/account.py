@@ -10,16 +10,19 @@ from tests.aws.handle import Simulation
 
 @dataclass
 class Yard:
-    """An account, and short words for what tests do in it."""
+    """`client`: service → boto3's client of it."""
 
     simulation: Simulation
     cluster: str = "yard"
+    clients: dict[str, Any] = field(default_factory=dict)
     subnets: list[str] = field(default_factory=list)
     group: str = ""
     vpc: str = ""
 
     def client(self, service: str) -> Any:
-        return self.simulation.client(service)
+        if service not in self.clients:
+            self.clients[service] = self.simulation.client(service)
+        return self.clients[service]
 
     @property
     def network(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ start a service. The names are those that the Defang CLI uses too.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from defang_nb.errors import ProviderError, UsageError
 from defang_nb.providers.aws.account import Account
@@ -74,6 +74,11 @@ class ParameterConfigStore:
     async def digests(self, project: str) -> Mapping[str, str]:
         values = await self._read(project, decrypted=True)
         return keyed_digests(await self._digest_key(), project, values) if values else {}
+
+    async def values(self, project: str, keys: Sequence[str]) -> dict[str, str]:
+        """The values of those of `keys` that are set: for what has to hide them in texts of others."""
+        found = await self._read(project, decrypted=True)
+        return {key: found[key] for key in keys if key in found}
 
     async def _read(self, project: str, *, decrypted: bool) -> dict[str, str]:
         path = folder(project, self._stack)

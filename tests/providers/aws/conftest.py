@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from defang_nb.providers.aws.account import Account
-from tests.aws.fixtures import _simulation, simulation  # noqa: F401 - fixtures
 
 REGION = "eu-central-1"
 

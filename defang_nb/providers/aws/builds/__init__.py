@@ -1,0 +1,1 @@
+"""Images, each built by a Kaniko task of its own in the user's account."""
