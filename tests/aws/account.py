@@ -10,19 +10,16 @@ from tests.aws.handle import Simulation
 
 @dataclass
 class Yard:
-    """`client`: service → boto3's client of it."""
+    """An account, and short words for what tests do in it."""
 
     simulation: Simulation
     cluster: str = "yard"
-    clients: dict[str, Any] = field(default_factory=dict)
     subnets: list[str] = field(default_factory=list)
     group: str = ""
     vpc: str = ""
 
     def client(self, service: str) -> Any:
-        if service not in self.clients:
-            self.clients[service] = self.simulation.client(service)
-        return self.clients[service]
+        return self.simulation.client(service)
 
     @property
     def network(self) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Rule:
 
     kind: str
     calls: str = ".*"
+    key: str = ""
+    """A regular expression over the id of the access key: `ASIA.*` are those of tasks' roles."""
     share: float = 1.0
     after: int = 0
     times: int = 0
@@ -78,6 +80,8 @@ class Faults:
         with self._lock:
             for number, rule in enumerate(self._rules):
                 if not re.fullmatch(rule.calls, f"{call.service}:{call.operation}"):
+                    continue
+                if rule.key and not re.fullmatch(rule.key, call.key):
                     continue
                 self._seen[number] += 1
                 if self._seen[number] <= rule.after or (rule.times and self._made[number] >= rule.times):

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -19,6 +20,14 @@ ROOT = Path(__file__).parents[2]
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 HIDDEN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_PROFILE")
+
+
+@cache
+def _client(url: str, service: str) -> Any:
+    """One for all tests: boto3 takes a while to make a client."""
+    import boto3
+
+    return boto3.client(service, endpoint_url=url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
 
 
 @dataclass(frozen=True)
@@ -67,11 +76,7 @@ class Simulation:
 
     def client(self, service: str) -> Any:
         """boto3's own client, for looking behind the scenes; its calls are counted too."""
-        import boto3
-
-        return boto3.client(
-            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        return _client(self.url, service)
 
     def counts(self) -> Counts:
         rows = self.ask("counts")
@@ -87,6 +92,13 @@ class Simulation:
     def behaviours(self, *rules: Mapping[str, Any]) -> None:
         """Replace what tasks do that are not really run: see `tests.aws.runners.base.Behaviour`."""
         self.ask("behaviours", list(rules))
+
+    def runners(self, *rules: tuple[str, str]) -> None:
+        """How tasks are run, before what is usual (cd: as a process; all else: not really).
+
+        A rule is a regular expression over family, image and command, and one of `process`, `docker`, `instant`.
+        """
+        self.ask("runners", list(rules))
 
     def bodies(self) -> list[dict[str, str]]:
         """Every request but those that may hold secrets (SSM's, Secrets Manager's): service, operation, address, body."""

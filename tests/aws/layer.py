@@ -21,7 +21,8 @@ Control = Callable[[Any], Any]
 
 
 class Layer:
-    """The WSGI application. `controls`: name → what answers `POST /_simulation/<name>`, JSON in and out."""
+    """The WSGI application. `controls`: name → what answers `POST /_simulation/<name>` (JSON in and out), or `GET
+    /_simulation/<name>/<more>`."""
 
     def __init__(self) -> None:
         self.ledger = Ledger()
@@ -48,10 +49,11 @@ class Layer:
 
     def _control(self, name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         body = environ["wsgi.input"].read()
+        name, _, rest = name.partition("/")
         status, answer = "404 Not Found", f"there is no {name}"
         if name in self.controls:
             try:
-                status, answer = "200 OK", self.controls[name](json.loads(body or b"{}"))
+                status, answer = "200 OK", self.controls[name](rest or json.loads(body or b"{}"))
             except Exception:  # noqa: BLE001 a test's mistake is for the test to see
                 status, answer = "500 Failed", traceback.format_exc()
         start(status, [("Content-Type", "application/json")])

@@ -27,14 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     from tests.aws.assembly import assemble
     from tests.aws.server import Server
 
-    layer, world = assemble(options.pace)
+    layer, world, choice = assemble(options.pace)
     server = Server(layer, options.port)
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    choice.url = f"http://127.0.0.1:{server.server_port}"
     world.begin()
-    print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
+    print(json.dumps({"url": choice.url}), flush=True)
     _wait(asked)
     world.end()
     server.shutdown()

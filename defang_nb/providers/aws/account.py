@@ -70,7 +70,7 @@ class Account:
             self._identity = Identity(account=answer["Account"], arn=answer["Arn"])
         return self._identity
 
-    async def call(self, service: str, operation: str, **arguments: Any) -> Answer:
+    async def call(self, service: str, operation: str, /, **arguments: Any) -> Answer:
         """One call: `call("ecs", "describe_clusters", clusters=[…])`, names as boto3's clients have them.
 
         Raises `AwsError` (with AWS's own code) for what AWS refuses, `TransientError` for what is worth trying again,
@@ -78,7 +78,7 @@ class Account:
         """
         return await self.asked(service, operation, lambda client: getattr(client, operation)(**arguments))
 
-    async def pages(self, service: str, operation: str, **arguments: Any) -> list[Answer]:
+    async def pages(self, service: str, operation: str, /, **arguments: Any) -> list[Answer]:
         """Every page of a listing that boto3 knows how to page, in order."""
         return await self.asked(service, operation, lambda client: list(client.get_paginator(operation).paginate(**arguments)))
 

@@ -52,3 +52,25 @@ def parts(urn: str) -> tuple[str, str]:
     """Project and name of a urn, whose type has a slash in it."""
     project, _, _, name = urn.split("/", 3)
     return project, name
+
+
+def log_group(stack: str, project: str) -> str:
+    """Where a project's services write."""
+    return f"/defang/{stack}/{project}"
+
+
+def role_path(stack: str, project: str) -> str:
+    """The path of the roles of a project's services, by which they are listed, and by which cd may make them."""
+    return f"/defang/{stack}/{project}/"
+
+
+def config_parameter(stack: str, project: str, key: str) -> str:
+    """A configuration value in the parameter store: where the Defang CLI keeps it too."""
+    return f"/Defang/{project}/{stack}/{key}"
+
+
+def text_parameter(stack: str, urn: str) -> str:
+    """A value that is made of configuration, beside it: below a name that no configuration value can have."""
+    project, name = parts(urn)
+    service, _, key = name.rpartition("/")
+    return f"/Defang/{project}/{stack}/made-for/{service}/{key}"

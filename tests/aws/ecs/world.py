@@ -96,7 +96,7 @@ class World:
         return task
 
     def behaviour(self, task: Task) -> Behaviour | None:
-        return next((each for each in self.behaviours if each.fits(task)), None)
+        return next((each for each in self.behaviours if base.fits(each.match, task)), None)
 
     def well(self, task: Task) -> bool:
         """Whether it is healthy, for the load balancer too, and has not just started: one that crashes never was."""

@@ -42,11 +42,16 @@ class Behaviour:
     patience: float = 0.0
     """Seconds that it takes to end when it is stopped."""
 
-    def fits(self, task: Task) -> bool:
-        return any(
-            re.search(self.match, each)
-            for each in (task.definition.family, *(str(c.definition["image"]) for c in task.containers))
-        )
+
+def fits(match: str, task: Task) -> bool:
+    """Whether a regular expression is found in the task's family, or in an image or a command of it."""
+    told = [task.definition.family]
+    for each in task.containers:
+        told += [
+            str(each.definition["image"]),
+            " ".join((*(each.definition.get("entryPoint") or ()), *(each.definition.get("command") or ()))),
+        ]
+    return any(re.search(match, each) for each in told)
 
 
 @dataclass

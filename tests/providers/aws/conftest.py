@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from defang_nb.providers.aws.account import Account
+from tests.aws.fixtures import _simulation, simulation  # noqa: F401 - fixtures
 
 REGION = "eu-central-1"
 

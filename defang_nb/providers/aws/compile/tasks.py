@@ -13,7 +13,7 @@ from typing import Any
 from defang_nb.model.project import Mount, Service
 from defang_nb.model.resource import Resource
 from defang_nb.model.value import Json, config_keys, ref
-from defang_nb.providers.aws import kinds
+from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.compile import health, sizes
 from defang_nb.providers.aws.compile.context import Context
 from defang_nb.providers.local.process.names import renamed
@@ -79,15 +79,10 @@ def architecture(platform: str) -> str:
     return "ARM64" if platform.split("/")[-1] in ("arm64", "v8", "aarch64") or "/arm64" in platform else "X86_64"
 
 
-def parameter(context: Context, key: str) -> str:
-    """The configuration value `key` in the account's parameter store."""
-    return f"/Defang/{context.project.name}/{context.stack}/{key}"
-
-
 def _parameter(context: Context, service: Service, key: str, value: Json) -> Json:
     match value:
         case {"$config": str(name)}:
-            return parameter(context, name)
+            return names.config_parameter(context.stack, context.project.name, name)
     return ref(context.urn(kinds.TEXT, f"{service.name}/{key}"), "name")
 
 

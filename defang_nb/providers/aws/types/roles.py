@@ -1,0 +1,99 @@
+"""`aws:iam/Role`: what a service may do in the account, which is what its policies say and the stack's boundary allows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from defang_nb.model.resource import Recorded
+from defang_nb.model.value import Json
+from defang_nb.providers.aws import kinds, names
+from defang_nb.providers.aws.account import Answer
+from defang_nb.providers.aws.types.base import AwsType, ignoring, is_ours
+from defang_nb.provision.ports import Made, Operation
+
+_GONE = ("NoSuchEntity",)
+_EXISTS = ("EntityAlreadyExists",)
+_OWN = "own"
+_LONGEST = 64
+_TRUST: Final = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+_SESSIONS: Final = [f"ssmmessages:{verb}{what}Channel" for verb in ("Create", "Open") for what in ("Control", "Data")]
+"""What a command in a running task needs (ECS Exec)."""
+
+
+class RoleType(AwsType):
+    """Inputs: `boundary` (ARN), `policies` (ARNs, or names of AWS's own), `statements` (of IAM). Outputs: `arn`."""
+
+    name = kinds.ROLE
+    replace_on = frozenset({"boundary"})
+
+    async def create(self, operation: Operation) -> Made:
+        urn, inputs = operation.resource.urn, operation.resource.inputs
+        name = self.called(urn, longest=_LONGEST)
+
+        async def make() -> Answer:
+            return await self.account.call(
+                "iam",
+                "create_role",
+                RoleName=name,
+                Path=names.role_path(self.stack, names.parts(urn)[0]),
+                AssumeRolePolicyDocument=json.dumps(_TRUST),
+                PermissionsBoundary=inputs["boundary"],
+                Description=f"service {names.parts(urn)[1]}",
+                Tags=self.pairs(urn),
+            )
+
+        made = await self.claimed(urn, _EXISTS, make, f"role {name}")
+        await self._allow(name, inputs)
+        return made
+
+    async def update(self, operation: Operation) -> Made:
+        name, inputs = self.called(operation.resource.urn, longest=_LONGEST), operation.resource.inputs
+        before = operation.previous.inputs if operation.previous else {}
+        for policy in set(before.get("policies") or ()) - set(inputs["policies"]):
+            await self._detach(name, policy)
+        await self._allow(name, inputs)
+        return Made(id=name, outputs=operation.previous.outputs if operation.previous else {})
+
+    async def find(self, urn: str) -> Made | None:
+        name = self.called(urn, longest=_LONGEST)
+        answer = await ignoring(_GONE, self.account.call("iam", "get_role", RoleName=name))
+        if answer is None or not is_ours(self.tags(urn), answer["Role"].get("Tags", ())):
+            return None
+        return self.made(urn, answer)
+
+    async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
+        paths = {names.role_path(self.stack, names.parts(each.urn)[0]) for each in recorded}
+        pages = [page for path in sorted(paths) for page in await self.account.pages("iam", "list_roles", PathPrefix=path)]
+        there = {role["RoleName"] for page in pages for role in page["Roles"]}
+        return {each.urn: each.outputs if each.id in there else None for each in recorded}
+
+    async def delete(self, recorded: Recorded) -> None:
+        name = recorded.id
+        attached = await ignoring(_GONE, self.account.call("iam", "list_attached_role_policies", RoleName=name))
+        for each in attached["AttachedPolicies"] if attached else ():
+            await self._detach(name, each["PolicyArn"])
+        await ignoring(_GONE, self.account.call("iam", "delete_role_policy", RoleName=name, PolicyName=_OWN))
+        await ignoring(_GONE, self.account.call("iam", "delete_role", RoleName=name))
+
+    def made(self, urn: str, answer: Answer) -> Made:
+        return Made(id=answer["Role"]["RoleName"], outputs={"arn": answer["Role"]["Arn"]})
+
+    async def _allow(self, name: str, inputs: Mapping[str, Json]) -> None:
+        statements = [{"Effect": "Allow", "Action": _SESSIONS, "Resource": "*"}, *(inputs.get("statements") or ())]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        await self.account.call("iam", "put_role_policy", RoleName=name, PolicyName=_OWN, PolicyDocument=document)
+        for policy in inputs["policies"]:
+            await self.account.call("iam", "attach_role_policy", RoleName=name, PolicyArn=_arn(policy))
+
+    async def _detach(self, name: str, policy: str) -> None:
+        await ignoring(_GONE, self.account.call("iam", "detach_role_policy", RoleName=name, PolicyArn=_arn(policy)))
+
+
+def _arn(policy: str) -> str:
+    """A policy by its ARN, or one of AWS's own by its name."""
+    return policy if policy.startswith("arn:") else f"arn:aws:iam::aws:policy/{policy}"

@@ -1,0 +1,68 @@
+"""The types of resources in the simulated AWS: made, found, read in bulk, changed and unmade, and how many calls that takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from defang_nb.providers.aws.account import Account
+from defang_nb.providers.aws.types import base
+from defang_nb.provision.ports import LIVE_INPUTS
+from tests.aws.handle import REGION, Simulation
+from tests.providers.aws.plans import compiled
+from tests.providers.aws.types_world import World, prepared
+
+
+@pytest.fixture(scope="session")
+def _simulated() -> Account:
+    """One for all tests, as boto3 takes half a second to make a client."""
+    return Account({"AWS_REGION": REGION})
+
+
+@pytest.fixture
+async def world(simulation: Simulation, _simulated: Account, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(base, "FIRST", 0.01)
+    made = await prepared(_simulated)
+    simulation.forget()
+    return World(_simulated, made)
+
+
+SMALL = "services:\n  web:\n    image: nginx\n    ports: ['80']\n  db: {image: redis}\n"
+
+
+async def test_a_project_is_made_found_read_and_unmade(world: World) -> None:
+    await world.make(compiled(SMALL, base=world.base))
+    live = await world.read()
+    for urn, record in world.recorded.items():
+        found = await world.types[record.type].find(urn)
+        assert found is not None, urn
+        assert found.id == record.id, urn
+        assert live[urn] is not None, urn
+        seen = live[urn].get(LIVE_INPUTS, {})
+        assert {key: record.inputs[key] for key in seen} == dict(seen), urn
+    recorded = dict(world.recorded)
+    await world.remove()
+    for urn, record in recorded.items():
+        assert await world.types[record.type].find(urn) is None, urn
+
+
+def ten_services() -> str:
+    """Four that are published, four that are not, a one-off and a cache."""
+    lines = ["services:"]
+    for number in range(4):
+        lines.append(f"  web{number}: {{image: nginx, ports: ['{8000 + number}:80'], depends_on: [cache]}}")
+        lines.append(
+            f"  worker{number}: {{image: python, command: work, environment: {{CACHE: 'redis://cache:6379', A: null}}}}"
+        )
+    lines += ["  cache: {image: redis}", "  once: {image: python, command: migrate, restart: 'no'}", ""]
+    return "\n".join(lines)
+
+
+async def test_ten_services_take_few_calls(world: World, simulation: Simulation) -> None:
+    await world.make(compiled(ten_services(), base=world.base))
+    made = simulation.counts()
+    await world.read()
+    read = simulation.counts() - made
+    assert (made.total, read.total, len(read.changing)) <= (200, 30, 0)
+    simulation.forget()
+    await world.make(compiled(ten_services().replace("command: work,", "command: more,", 1), base=world.base))
+    assert simulation.counts().mutations() == {("ecs", "RegisterTaskDefinition"): 1, ("ecs", "UpdateService"): 1}
