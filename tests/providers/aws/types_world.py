@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,8 +33,12 @@ async def prepared(account: Account) -> Base:
     cluster = await account.call("ecs", "create_cluster", clusterName="defang")
     policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
     boundary = await account.call("iam", "create_policy", PolicyName="boundary", PolicyDocument=policy)
+    allowed = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [allowed]}
+    execution = await account.call("iam", "create_role", RoleName="execution", AssumeRolePolicyDocument=json.dumps(trust))
     return msgspec.structs.replace(
         BASE,
+        execution_role=execution["Role"]["Arn"],
         vpc=vpc,
         subnets=tuple(subnets),
         public_group=group["GroupId"],

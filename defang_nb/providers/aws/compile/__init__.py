@@ -87,6 +87,8 @@ def _service(context: Context, service: Service, hosts: Mapping[str, Json]) -> I
     yield context.resource(kinds.TASK, service.name, definition, service=service.name, title=f"task of {service.name}")
     inputs = _job(context, service) if service.one_off else _running(context, service, routes, hosts)
     needs = _needs(context, service) | {context.urn(kinds.RULE, route.key): Need.CREATED for route in routes}
+    if service.one_off:
+        needs[context.urn(kinds.ROLE, service.name)] = Need.READY
     yield Resource(
         urn=context.urn(main_type(service), service.name),
         type=main_type(service),

@@ -6,17 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from defang_nb.errors import DefangError
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Answer
 from defang_nb.providers.aws.types.base import AwsType, ignoring, is_ours
-from defang_nb.provision.ports import Made, Operation
+from defang_nb.provision.ports import Made, Operation, Waiting
 
 _GONE = ("NoSuchEntity",)
 _EXISTS = ("EntityAlreadyExists",)
 _OWN = "own"
 _LONGEST = 64
+_KNOWN = 10.0
+"""Seconds until a new role is known to all that it concerns, nearly always. ECS tries again for a service, not for a task."""
 _TRUST: Final = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -58,6 +61,14 @@ class RoleType(AwsType):
             await self._detach(name, policy)
         await self._allow(name, inputs)
         return Made(id=name, outputs=operation.previous.outputs if operation.previous else {})
+
+    async def poll_many(self, waiting: Sequence[Waiting]) -> Mapping[str, Mapping[str, Json] | DefangError]:
+        """A new role may be unknown elsewhere for some seconds; nothing but time tells that it is known."""
+        return {
+            each.operation.resource.urn: each.made.outputs
+            for each in waiting
+            if each.operation.previous is not None or each.seconds >= _KNOWN
+        }
 
     async def find(self, urn: str) -> Made | None:
         name = self.called(urn, longest=_LONGEST)

@@ -1,0 +1,86 @@
+"""The engine, the types and an AWS that moves by itself: apps come up, change, fail, go back, and leave nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from defang_nb.model.events import LogLine, Outcome
+from defang_nb.model.plan import Action
+from defang_nb.providers.aws.account import Account
+from defang_nb.providers.aws.types import base
+from tests.aws.handle import REGION, Simulation
+from tests.providers.aws.stage import Stage
+from tests.providers.aws.types_world import prepared
+
+APP = """\
+services:
+  web:
+    image: nginx
+    ports: ["80"]
+    environment: {DB: "http://api:8000/x"}
+    depends_on: {migrate: {condition: service_completed_successfully}}
+  api: {image: python, command: serve, deploy: {replicas: 2}}
+  migrate: {image: python, command: migrate, restart: "no"}
+"""
+
+
+@pytest.fixture(scope="session")
+def _staged() -> Account:
+    """One for all tests, as boto3 takes half a second to make a client."""
+    return Account({"AWS_REGION": REGION})
+
+
+@pytest.fixture
+async def stage(simulation: Simulation, _staged: Account, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.setattr(base, "FIRST", 0.02)
+    made = await prepared(_staged)
+    simulation.forget()
+    simulation.pace(0.02)
+    return Stage(_staged, made)
+
+
+async def test_an_app_comes_up_stays_as_it_is_changes_and_goes(stage: Stage, simulation: Simulation) -> None:
+    applied = await stage.up(APP)
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    recorded = await stage.recorded()
+    assert recorded["shop/aws:ecs/Service/web"].outputs["endpoints"][0]["url"].startswith("http://")
+    assert recorded["shop/aws:ecs/Job/migrate"].outputs["detail"].startswith("exited 0")
+    simulation.forget()
+    await stage.up(APP)
+    assert stage.plan.mutations == ()
+    assert simulation.counts().mutations() == {}
+    simulation.forget()
+    await stage.up(APP.replace("/x", "/y"))
+    assert [(each.action, each.urn) for each in stage.plan.mutations] == [
+        (Action.UPDATE, "shop/aws:ecs/TaskDefinition/web"),
+        (Action.UPDATE, "shop/aws:ecs/Service/web"),
+    ]
+    assert sum(simulation.counts().mutations().values()) == 2
+    applied = await stage.down()
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    assert await stage.recorded() == {}
+    assert simulation.problems() == []
+
+
+async def test_a_service_that_does_not_get_well_tells_why_and_goes_back(stage: Stage, simulation: Simulation) -> None:
+    await stage.up(APP)
+    before = (await stage.recorded())["shop/aws:ecs/TaskDefinition/api"].outputs["arn"]
+    simulation.behaviours({"match": "broken", "exit_code": 3, "lines": ["no such table"]})
+    applied = await stage.up(APP.replace("image: python, command: serve", "image: broken"))
+    error = applied.failed["shop/aws:ecs/Service/api"]
+    assert "exited with code 3" in error.message and "no such table" in error.message
+    assert LogLine(service="api", line="no such table") in stage.told
+    assert applied.rolled_back == ("shop/aws:ecs/Service/api",)
+    [live] = (
+        await stage.account.call("ecs", "describe_services", cluster=stage.base.cluster, services=["defang-prod-shop-api"])
+    )["services"]
+    assert live["taskDefinition"] == before
+
+
+async def test_a_one_off_that_fails_stops_who_waits_for_it(stage: Stage, simulation: Simulation) -> None:
+    simulation.behaviours({"match": "migrate", "exit_code": 7, "lines": ["bad schema"]})
+    applied = await stage.up(APP)
+    assert "exited with code 7" in applied.failed["shop/aws:ecs/Job/migrate"].message
+    assert "shop/aws:ecs/Service/web" in applied.skipped
+    simulation.behaviours()
+    assert (await stage.up(APP)).outcome is Outcome.SUCCEEDED
