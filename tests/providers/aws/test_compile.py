@@ -14,8 +14,12 @@ import msgspec
 import pytest
 
 from defang_nb.model.resource import Resource
+from defang_nb.model.value import resolve
+from defang_nb.providers.aws import kinds
+from defang_nb.providers.aws.compile import compile_project
+from defang_nb.providers.aws.types.tasks import container, definition
 from defang_nb.provision.order import creation_order
-from tests.providers.aws.plans import compiled
+from tests.providers.aws.plans import BASE, MODE, STACK, compiled, project
 
 CASES = Path(__file__).parent / "cases"
 FEATURES = sorted(file.stem for file in CASES.glob("*.yaml"))
@@ -32,7 +36,7 @@ def told(resource: Resource) -> dict[str, Any]:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_a_project_as_resources(feature: str) -> None:
     made = compiled((CASES / f"{feature}.yaml").read_text())
-    found = {each.urn: told(each) for each in made}
+    found = json.loads(json.dumps({each.urn: told(each) for each in made}))
     golden = CASES / f"{feature}.json"
     if os.environ.get("REGENERATE"):
         golden.write_text(json.dumps(found, indent=1) + "\n")
@@ -40,3 +44,46 @@ def test_a_project_as_resources(feature: str) -> None:
     assert list(found) == list(json.loads(golden.read_text()))
     assert len(found) == len(made), "two resources have one name"
     creation_order(made)
+
+
+def test_a_second_service_changes_nothing_about_the_first() -> None:
+    one = {each.urn: each.inputs for each in compiled("services:\n  web: {image: nginx, ports: ['80']}\n")}
+    two = compiled(
+        "services:\n  web: {image: nginx, ports: ['80']}\n  api: {image: python, ports: ['90'], depends_on: [web]}\n"
+    )
+    found = {each.urn: each.inputs for each in two}
+    assert [urn for urn in one if one[urn] != found[urn]] == ["shop/aws:elb/LoadBalancer/front"], "another port is open"
+
+
+def test_one_service_more_moves_no_other() -> None:
+    """Rules keep their priorities, and what others are made from stays as it is."""
+    services = [f"  s{number}: {{image: nginx, domainname: s{number}.example.org, ports: ['80']}}" for number in range(20)]
+    some = {each.urn: each.inputs for each in compiled("services:\n" + "\n".join(services[::2]) + "\n")}
+    all_ = {each.urn: each.inputs for each in compiled("services:\n" + "\n".join(services) + "\n")}
+    assert {urn: all_[urn] for urn in some} == some
+    rules = [inputs["priority"] for urn, inputs in all_.items() if "/Rule/" in urn]
+    assert len(set(rules)) == len(rules) and all(1 <= each <= 50_000 for each in rules)
+
+
+def test_a_configuration_value_changes_its_users_only() -> None:
+    text = (CASES / "config.yaml").read_text()
+    found = project(text)
+    before, after = (
+        {each.urn: each.inputs for each in compile_project(found, (), digests, base=BASE, mode=MODE, stack=STACK)}
+        for digests in ({"TOKEN": "1", "PASSWORD": "1"}, {"TOKEN": "2", "PASSWORD": "1"})
+    )
+    assert [urn for urn in before if before[urn] != after[urn]] == ["shop/aws:ecs/TaskDefinition/web"]
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_ecs_knows_every_word_of_a_task_definition(feature: str) -> None:
+    """By the shapes of its own API."""
+    import botocore.session
+    from botocore.validate import validate_parameters
+
+    shape = botocore.session.get_session().get_service_model("ecs").operation_model("RegisterTaskDefinition").input_shape
+    for resource in compiled((CASES / f"{feature}.yaml").read_text()):
+        if resource.type == kinds.TASK:
+            known = resolve(dict(resource.inputs), lambda urn, output: f"{urn}.{output}")
+            body = definition(known, container(resource.urn), "eu-central-1")
+            validate_parameters({"family": "x", **body}, shape)

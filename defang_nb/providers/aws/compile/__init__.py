@@ -78,7 +78,7 @@ def _service(context: Context, service: Service, hosts: Mapping[str, Json]) -> I
     """Its role, the texts with its secrets, its task definition, and what runs it."""
     routes = [route for route in front.routes(context.project) if route.service == service.name]
     searching = msgspec.structs.replace(
-        service, environment={**{k: (v,) for k, v in discovery.environment(context, hosts).items()}, **service.environment}
+        service, environment={**{k: (v,) for k, v in discovery.environment(context).items()}, **service.environment}
     )
     title = f"role of {service.name}"
     yield context.resource(kinds.ROLE, service.name, _role(context, service), service=service.name, title=title)

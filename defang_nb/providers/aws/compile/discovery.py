@@ -7,7 +7,7 @@ names up in this namespace first, a bare `db` in a program or its configuration 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from defang_nb.model.project import Service
 from defang_nb.model.resource import Resource
@@ -25,10 +25,8 @@ def namespace(context: Context) -> str:
 
 
 def found(context: Context) -> list[Service]:
-    """Services that others can call: none, where there are no others."""
-    services = list(context.project.services.values())
-    if len(services) < 2:
-        return []
+    """Services that others can call. A lone one too: another that joins it changes nothing about it."""
+    services = context.project.services.values()
     return [each for each in services if not each.one_off and each.managed is None and each.static_files is None]
 
 
@@ -37,8 +35,8 @@ def hosts(context: Context) -> dict[str, Json]:
     return {service.name: f"{service.name}.{namespace(context)}" for service in found(context)}
 
 
-def environment(context: Context, known: Mapping[str, Json]) -> dict[str, str]:
-    return {SEARCH: namespace(context)} if known else {}
+def environment(context: Context) -> dict[str, str]:
+    return {SEARCH: namespace(context)}
 
 
 def resources(context: Context) -> Iterator[Resource]:

@@ -74,7 +74,7 @@ def routes(project: Project) -> list[Route]:
             found.append(Route(service=service.name, port=port, listener=_MAIN, priority=0, host=service.domainname))
         else:
             free.append((service, port))
-    first = next((each for each in free if each[1].published in _OPEN), free[0] if free else None)
+    first = next((each for said in (_says_main, _is_nameless, bool) for each in free if said(each)), None)
     taken = {*_OPEN}
     for each in free:
         service, port = each
@@ -83,6 +83,14 @@ def routes(project: Project) -> list[Route]:
         found.append(Route(service=service.name, port=port, listener=number, priority=0))
     order = {name: place for place, name in enumerate(project.services)}
     return sorted(_prioritised(found), key=lambda route: order[route.service])
+
+
+def _says_main(each: tuple[Service, Port]) -> bool:
+    return each[1].published in _OPEN
+
+
+def _is_nameless(each: tuple[Service, Port]) -> bool:
+    return not each[0].domainname
 
 
 def _listener(port: Port, taken: set[int]) -> int:

@@ -28,12 +28,12 @@ _UNITS = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 
 
 def inputs(context: Context, service: Service, hosts: Mapping[str, Json]) -> dict[str, Json]:
     """What the task definition is made from. `hosts`: by what name in the account each service is found."""
-    size = sizes.size(service.resources)
+    size, source = sizes.size(service.resources), context.source(service)
     values = renamed(service.environment, hosts)
     secret = {key: value for key, value in values.items() if any(config_keys(value))}
     made: dict[str, Json] = {
         "image": image(context, service),
-        "architecture": architecture(service.platform),
+        "architecture": architecture((source and source.platform) or service.platform),
         "cpu": size.cpu,
         "memory": size.memory,
         "role": ref(context.urn(kinds.ROLE, service.name), "arn"),

@@ -1,0 +1,100 @@
+"""What of a project AWS can't honour, found before anything starts, with its place and what to use instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from defang_nb.model.project import Mount, Port, PortMode, Project, Service
+from defang_nb.model.source import Diagnostic
+from defang_nb.providers.aws.compile import front, sizes
+from defang_nb.providers.aws.compile.tasks import STOP_SECONDS
+from defang_nb.providers.support import Support, support
+
+_PLATFORMS = ("", "linux/amd64", "linux/x86_64", "amd64", "linux/arm64", "linux/arm64/v8", "arm64", "aarch64", "linux/aarch64")
+_CAPABILITIES = ("SYS_PTRACE", "CAP_SYS_PTRACE")
+
+_SIZES = ("deploy.resources.reservations", "deploy.resources.limits", "mem_reservation", "mem_limit", "cpus")
+"""Where a size may be said."""
+
+
+def check(project: Project) -> list[Diagnostic]:
+    """Findings of all services, in their order. Changes nothing.
+
+    What is ignored or refused as a whole is the table's (`providers/support/aws.toml`); which of its cases there are is seen
+    here.
+    """
+    return _Check(project).findings()
+
+
+class _Check:
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.table: Support = support("aws")
+        self.named = {route.service for route in front.routes(project) if route.host}
+
+    def findings(self) -> list[Diagnostic]:
+        cases = [each for service in self.project.services.values() if service.managed is None for each in self._of(service)]
+        return [*self.table.findings(self.project), *cases]
+
+    def _of(self, service: Service) -> Iterator[Diagnostic]:
+        yield from self._container(service)
+        yield from self._size(service)
+        for index, mount in enumerate(service.volumes):
+            yield from self._mount(service, f"volumes[{index}]", mount)
+        for index, port in enumerate(service.ports):
+            yield from self._port(service, f"ports[{index}]", port)
+        if service.name not in self.named and front.published(service):
+            yield self._told("plain-http", service, "ports")
+
+    def _container(self, service: Service) -> Iterator[Diagnostic]:
+        if not (service.image or service.build or service.static_files) and "provider" not in service.rest:
+            yield self._told("nothing-to-run", service, "")
+        if service.platform not in _PLATFORMS:
+            yield self._told("platform", service, "platform", platform=service.platform)
+        others = [name for name in service.rest.get("ulimits") or {} if name != "nofile"]
+        if others:
+            yield self._told("ulimits", service, "ulimits", names=", ".join(others))
+        others = [name for name in service.rest.get("cap_add") or () if str(name).upper() not in _CAPABILITIES]
+        if others:
+            yield self._told("capabilities", service, "cap_add", names=", ".join(others))
+        if service.stop_grace_period > STOP_SECONDS:
+            yield self._told("stop-grace-period", service, "stop_grace_period", seconds=f"{service.stop_grace_period:g}")
+        for index, link in enumerate(service.rest.get("links") or ()):
+            name, _, alias = str(link).partition(":")
+            if alias and alias != name:
+                yield self._told("link-alias", service, f"links[{index}]", "links", name=name, alias=alias)
+
+    def _size(self, service: Service) -> Iterator[Diagnostic]:
+        asked = sizes.wanted(service.resources)
+        if found := sizes.impossible(asked):
+            nearest = " or ".join(str(each) for each in found)
+            yield self._told("no-such-size", service, *_SIZES, asked=asked, nearest=nearest)
+        if service.resources.gpus:
+            yield self._told("no-gpus", service, "deploy.resources.reservations.devices", "deploy.resources")
+
+    def _mount(self, service: Service, place: str, mount: Mount) -> Iterator[Diagnostic]:
+        match mount.kind:
+            case "bind":
+                yield self._told("volume-of-this-machine", service, place, source=mount.source)
+            case "volume":
+                if mount.source:
+                    yield self._told("named-volume", service, place, source=mount.source, target=mount.target)
+            case "tmpfs":
+                pass
+            case _:
+                yield self._told("mount-kind", service, place, kind=mount.kind)
+
+    def _port(self, service: Service, place: str, port: Port) -> Iterator[Diagnostic]:
+        if port.mode is PortMode.HOST:
+            return
+        if port.protocol != "tcp" or (port.app_protocol and not front.is_http(port)):
+            protocol = port.protocol if port.protocol != "tcp" else port.app_protocol
+            yield self._told("port-protocol", service, place, target=port.target, protocol=protocol)
+        elif not front.is_http(port):
+            yield self._told("port-not-published", service, place, target=port.target)
+        elif port.app_protocol in ("http2", "grpc"):
+            words = {"target": port.target, "protocol": port.app_protocol}
+            yield self._told("needs-tls", service, f"{place}.app_protocol", place, **words)
+
+    def _told(self, code: str, service: Service, *places: str, **words: object) -> Diagnostic:
+        return self.table.told(self.project, code, service.name, *places, **words)

@@ -1,0 +1,116 @@
+"""What AWS can't honour is said with its place and a way out, before anything starts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from defang_nb.model.project import Resources
+from defang_nb.model.source import Severity
+from defang_nb.providers.aws import check as module
+from defang_nb.providers.aws.check import check
+from defang_nb.providers.aws.compile.sizes import LADDER, Size, impossible, nearest, size
+from defang_nb.providers.support import support
+from tests.providers.aws.plans import project
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "line", "words"),
+    [
+        (
+            "image: a\n    deploy: {resources: {reservations: {cpus: '0.25', memory: 16g}}}",
+            "no-such-size",
+            4,
+            "2 vCPU with 16 GB",
+        ),
+        ("image: a\n    mem_limit: 500g", "no-such-size", 4, "16 vCPU with 120 GB"),
+        ("image: a\n    cpus: 64", "no-such-size", 4, "16 vCPU with 120 GB"),
+        ("image: a\n    platform: linux/s390x", "platform", 4, "linux/s390x"),
+        ("image: a\n    volumes: ['./src:/src']", "volume-of-this-machine", 4, "/app/src"),
+        ("image: a\n    volumes: ['data:/data']", "named-volume", 4, "data"),
+        ("image: a\n    ports: ['53:53/udp']", "port-protocol", 4, "udp"),
+        ("image: a\n    ports: ['5432:5432']", "port-not-published", 4, "5432"),
+        ("image: a\n    ports: [{target: 50051, app_protocol: grpc}]", "needs-tls", 4, "grpc"),
+        ("image: a\n    ports: ['80']", "plain-http", 4, "plain HTTP"),
+        ("image: a\n    ulimits: {nproc: 5}", "ulimits", 4, "nproc"),
+        ("image: a\n    cap_add: [NET_ADMIN]", "capabilities", 4, "NET_ADMIN"),
+        ("image: a\n    stop_grace_period: 5m", "stop-grace-period", 4, "300 s"),
+        ("image: a\n    privileged: true", "unsupported", 4, "privileges"),
+        ("image: a\n    network_mode: host", "unsupported", 4, "network"),
+        ("image: a\n    gpus: all", "unsupported", 4, "GPUs"),
+        ("image: a\n    hostname: x", "ignored", 4, "name"),
+        ("image: a\n    links: ['db:other']", "link-alias", 4, "other"),
+    ],
+)
+def test_what_can_not_be_honoured_is_told_with_its_place(said: str, code: str, line: int, words: str) -> None:
+    text = f"services:\n  web:\n    {said}\n  db: {{image: redis}}\nvolumes: {{data: {{}}}}\n"
+    found = {each.code: each for each in check(project(text))}
+    assert code in found, sorted(found)
+    assert found[code].position is not None and found[code].position.line in (line, line - 1)
+    assert words in found[code].message + found[code].hint
+    assert found[code].hint or found[code].severity is not Severity.ERROR
+
+
+def test_what_is_honoured_is_not_mentioned() -> None:
+    text = """\
+services:
+  web:
+    image: nginx
+    domainname: example.org
+    ports: ["80", {target: 5432, mode: host}]
+    cpus: 0.5
+    mem_limit: 1g
+    volumes: [/cache, {type: tmpfs, target: /run}]
+    network_mode: bridge
+    stop_signal: SIGTERM
+    ulimits: {nofile: 1000}
+    cap_add: [SYS_PTRACE]
+    platform: linux/arm64
+"""
+    assert check(project(text)) == []
+
+
+def test_every_case_of_the_code_is_in_the_table() -> None:
+    used = set(re.findall(r"""_told\("([a-z-]+)\"""", Path(module.__file__).read_text()))
+    assert used == set(support("aws").by_code)
+
+
+def asked(cpus: float | None, gib: float | None) -> Resources:
+    return Resources(cpus=cpus, memory=None if gib is None else round(gib * GIB))
+
+
+@pytest.mark.parametrize(
+    ("resources", "made"),
+    [
+        (asked(None, None), Size(256, 512)),
+        (asked(0.25, 0.5), Size(256, 512)),
+        (asked(0.1, 0.1), Size(256, 512)),
+        (asked(0.5, 0.5), Size(512, 1024)),
+        (asked(0.25, 1.5), Size(256, 2048)),
+        (asked(1, 5), Size(1024, 5120)),
+        (asked(2, 1), Size(2048, 4096)),
+        (asked(None, 16), Size(2048, 16384)),
+        (asked(8, 18), Size(8192, 20480)),
+        (asked(16, 120), Size(16384, 122880)),
+        (Resources(cpus_limit=1.0, memory_limit=3 * GIB), Size(1024, 3072)),
+        (Resources(cpus=0.25, cpus_limit=2.0), Size(256, 512)),
+    ],
+)
+def test_the_nearest_size_holds_what_is_asked_for(resources: Resources, made: Size) -> None:
+    assert size(resources) == made
+    assert impossible(made) == ()
+
+
+def test_every_size_is_its_own_nearest() -> None:
+    assert all(nearest(Size(cpu, memory)) == Size(cpu, memory) for cpu, sizes in LADDER.items() for memory in sizes)
+    assert sum(len(sizes) for sizes in LADDER.values()) == 3 + 4 + 7 + 13 + 23 + 12 + 12
+
+
+def test_an_impossible_pair_names_what_is_nearest() -> None:
+    assert impossible(Size(256, 16384)) == (Size(2048, 16384), Size(256, 2048))
+    assert impossible(Size(0, 200 * 1024)) == (Size(16384, 122880),)
+    assert str(Size(256, 512)) == "0.25 vCPU with 512 MB"
