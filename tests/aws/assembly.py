@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import threading
+import secrets
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.aws import haste, refusals
+from tests.aws import haste, logs, refusals
+from tests.aws.balancer import Balancer
 from tests.aws.ecs.api import Api
 from tests.aws.ecs.task import Task
 from tests.aws.ecs.world import World
 from tests.aws.layer import Layer
 from tests.aws.metadata import credentials, metadata
+from tests.aws.registry import Registry
 from tests.aws.runners.base import Behaviour, Run, fits
+from tests.aws.runners.container import Docker, Engine
 from tests.aws.runners.instant import Instant
 from tests.aws.runners.process import Process
 
@@ -24,31 +27,75 @@ DEFAULT = ((r"defang_nb\.cd", "process"),)
 class Choice:
     """Which runner a task gets: the first of `rules` (regular expression over family, image and command → runner) that fits.
 
-    A task that a test has said a behaviour for is not really run; nor is one that no rule fits.
+    A task that a test has said a behaviour for is not really run; one that no rule fits is where there is a Docker engine.
     """
 
     url: str = ""
+    engine: Engine | None = None
     rules: list[tuple[str, str]] = field(default_factory=lambda: list(DEFAULT))
 
     def __call__(self, task: Task, world: World) -> Run:
         behaviour = world.behaviour(task)
-        runner = "instant" if behaviour else next((name for match, name in self.rules if fits(match, task)), "instant")
+        usual = "docker" if self.engine else "instant"
+        runner = "instant" if behaviour else next((name for match, name in self.rules if fits(match, task)), usual)
         if runner == "process":
             return Process(task, world.lock, url=self.url)
+        if runner == "docker":
+            return Docker(task, world.lock, engine=self.engine)
         return Instant(task, world.lock, behaviour=behaviour)
 
 
-def assemble(pace: float) -> tuple[Layer, World, Choice]:
-    """The application to serve, and what moves by itself (not yet begun). The choice has to be told the address."""
+@dataclass
+class Parts:
+    """Of one simulated AWS."""
+
+    layer: Layer
+    world: World
+    choice: Choice
+    balancer: Balancer
+
+    def begin(self, url: str, docker: str = "", kaniko: str = "") -> None:
+        """`url`: its own. `docker`: the host of an engine, `kaniko` the executor's image there."""
+        self.choice.url = url
+        if docker:
+            self.choice.engine = Engine(docker, f"sim{secrets.token_hex(4)}", self.world.registry, kaniko, url)
+        self.world.begin()
+        self.balancer.begin()
+
+    def end(self) -> None:
+        self.balancer.end()
+        self.world.end()
+        if self.choice.engine:
+            self.choice.engine.clear()
+
+    def reset(self, pace: float) -> None:
+        self.choice.rules = list(DEFAULT)
+        self.world.clear()
+        if self.choice.engine:
+            self.choice.engine.clear()
+        with self.world.lock:
+            haste.reset()
+        self.world.pace = pace
+        self.world.problems.clear()
+        self.layer.faults.set([])
+        self.layer.ledger.clear()
+
+
+def assemble(pace: float, registry: str = "") -> Parts:
+    """Not yet begun. `registry`: host:port of a real one behind ECR."""
     layer = Layer()
     choice = Choice()
-    world = World(lambda task: choice(task, world), threading.RLock(), pace)
+    world = World(lambda task: choice(task, world), Registry(registry), pace)
+    parts = Parts(layer, world, choice, Balancer(world))
+    layer.before.append(world.registry.before)
     Api(world)
     haste.patch()
+    logs.patch()
     refusals.refuse()
     layer.controls |= {
-        "reset": lambda _: _reset(layer, world, choice, pace),
+        "reset": lambda _: parts.reset(pace),
         "runners": lambda asked: setattr(choice, "rules", [*map(tuple, asked), *DEFAULT]),
+        "balancers": lambda _: parts.balancer.told(),
         "credentials": lambda path: credentials(world, path),
         "metadata": lambda path: metadata(world, path),
         "behaviours": lambda asked: _behave(world, asked),
@@ -56,18 +103,7 @@ def assemble(pace: float) -> tuple[Layer, World, Choice]:
         "problems": lambda _: [*layer.ledger.problems, *world.problems],
         "tasks": lambda _: [_told(each) for each in world.tasks()],
     }
-    return layer, world, choice
-
-
-def _reset(layer: Layer, world: World, choice: Choice, pace: float) -> None:
-    choice.rules = list(DEFAULT)
-    world.clear()
-    with world.lock:
-        haste.reset()
-    world.pace = pace
-    world.problems.clear()
-    layer.faults.set([])
-    layer.ledger.clear()
+    return parts
 
 
 def _behave(world: World, asked: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +120,19 @@ class Simulation:
         """Every task of ECS, without a counted call."""
         found: list[dict[str, Any]] = self.ask("tasks")
         return found
+
+    def address_of(self, url: str) -> str:
+        """Where a load balancer answers on this machine: `http://127.0.0.1:<port>`, for its DNS name or an address with it."""
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        for each in self.ask("balancers"):
+            if (each["host"], each["port"]) == (parts.hostname, parts.port or 80):
+                return f"http://{each['address']}{parts.path}"
+        raise LookupError(f"no load balancer listens at {url}")
+
+    @property
+    def proxy(self) -> str:
+        """An HTTP proxy for which load balancers' names, and domain names that their rules have, lead to them."""
+        return next(f"http://{each['address']}" for each in self.ask("balancers") if not each["host"])
 
     def forget(self) -> None:
         """Count and record anew."""

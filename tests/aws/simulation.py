@@ -15,29 +15,34 @@ from typing import Any
 
 from tests.aws import haste
 
-LOOK = 0.5
+LOOK = 0.1
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.aws.simulation", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--pace", type=float, default=0.05, metavar="SECONDS")
+    parser.add_argument(
+        "--docker", default="", metavar="HOST", help="an engine to run tasks on; without it they are not really run"
+    )
+    parser.add_argument("--registry", default="", metavar="HOST:PORT", help="a registry behind ECR")
+    parser.add_argument("--kaniko", default="", metavar="IMAGE", help="Kaniko's executor, on that engine")
     options = parser.parse_args(arguments)
     haste.prepare()
     from tests.aws.assembly import assemble
     from tests.aws.server import Server
 
-    layer, world, choice = assemble(options.pace)
-    server = Server(layer, options.port)
+    parts = assemble(options.pace, options.registry)
+    server = Server(parts.layer, options.port)
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    choice.url = f"http://127.0.0.1:{server.server_port}"
-    world.begin()
-    print(json.dumps({"url": choice.url}), flush=True)
+    url = f"http://127.0.0.1:{server.server_port}"
+    parts.begin(url, options.docker, options.kaniko)
+    print(json.dumps({"url": url}), flush=True)
     _wait(asked)
-    world.end()
+    parts.end()
     server.shutdown()
     return 0
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from urllib.request import urlopen
 
+import pytest
+
 from tests.aws.account import Yard
 from tests.aws.handle import ACCOUNT, until
+
+pytestmark = pytest.mark.e2e
 
 CODE = """
 import boto3, os, urllib.request

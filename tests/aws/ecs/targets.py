@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from moto.elbv2.models import FakeHealthStatus, FakeTargetGroup, elbv2_backends
 
 from tests.aws.ecs.task import Task
+from tests.aws.runners.base import Run
 
 if TYPE_CHECKING:
     from tests.aws.ecs.world import World
@@ -25,6 +28,7 @@ class Target(dict[str, Any]):
     task = ""
     due = 0.0
     bad_since = 0.0
+    checking: Future[bool] | None = None
 
     def become(self, state: str, reason: str | None = None, description: str | None = None) -> None:
         self.state, self.reason, self.description = state, reason or "", description or ""
@@ -35,6 +39,7 @@ class Targets:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._checks = ThreadPoolExecutor(4, thread_name_prefix="checks")
         FakeTargetGroup.health_for = _health_for  # moto: targets are always healthy
 
     def step(self, tasks: list[Task], moment: float) -> None:
@@ -68,14 +73,28 @@ class Targets:
 
     def _check(self, group: Any, target: Target, task: Task, moment: float) -> None:
         run = self._world.runs.get(task.id)
-        good = run is not None and run.probe(int(target["Port"]))
+        if run is None:
+            return
+        good = run.probe(int(target["Port"]))
+        if good is None:
+            good = self._asked(group, target, run)
         target.due = moment + self._world.pace
+        if good is None:
+            return
         if good:
             target.become("healthy")
             target.bad_since = 0.0
-        else:
+        elif target.state != "initial" or target.bad_since:
             target.become("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
-            target.bad_since = target.bad_since or moment
+        target.bad_since = 0.0 if good else target.bad_since or moment
+
+    def _asked(self, group: Any, target: Target, run: Run) -> bool | None:
+        """What the last real check said; the next one is begun. None: the first is under way."""
+        if target.checking is not None and not target.checking.done():
+            return None
+        last = target.checking.result() if target.checking is not None else None
+        target.checking = self._checks.submit(_check, run.address(int(target["Port"])), group)
+        return last
 
     def healthy(self, task: Task) -> bool:
         """Whether every load balancer of the task's service finds it so."""
@@ -87,7 +106,11 @@ class Targets:
         if task.started_at is None or time.time() - task.started_at.timestamp() < grace:
             return ""
         for given, target in zip(_given(task), self._of(task), strict=True):
-            if target is not None and target.bad_since and moment - target.bad_since > UNHEALTHY_AFTER * self._world.pace:
+            group = _group(task, given["targetGroupArn"])
+            patience = UNHEALTHY_AFTER * self._world.pace
+            if target is not None and target.checking is not None:  # a real one takes its time
+                patience = float(group.unhealthy_threshold_count) * float(group.health_check_interval_seconds)
+            if target is not None and target.bad_since and moment - target.bad_since > patience:
                 return str(given["targetGroupArn"])
         return ""
 
@@ -98,6 +121,24 @@ class Targets:
             target = group.targets.get(task.interface.private_ip_address) if group is not None and task.interface else None
             found.append(target if target is not None and target.task == task.id else None)
         return found
+
+
+def _check(place: tuple[str, int] | None, group: Any) -> bool:
+    """One request, as a load balancer's health check makes it."""
+    if place is None:
+        return False
+    path = group.health_check_path or "/"
+    port = place[1] if group.health_check_port in (None, "traffic-port") else int(group.health_check_port)
+    connection = http.client.HTTPConnection(place[0], port, timeout=min(2.0, float(group.health_check_timeout_seconds)))
+    try:
+        connection.request("GET", path, headers={"User-Agent": "ELB-HealthChecker/2.0"})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    wanted = str((getattr(group, "matcher", None) or {}).get("HttpCode") or "200")
+    return any(int(low) <= status <= int(high or low) for low, _, high in (each.partition("-") for each in wanted.split(",")))
 
 
 def _given(task: Task) -> list[dict[str, Any]]:

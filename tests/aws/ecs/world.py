@@ -16,6 +16,7 @@ from tests.aws.ecs import rollout
 from tests.aws.ecs.service import Deployment, Service
 from tests.aws.ecs.targets import Targets
 from tests.aws.ecs.task import Task, now
+from tests.aws.registry import Registry
 from tests.aws.runners import base
 from tests.aws.runners.base import Behaviour, Run, StartError
 
@@ -28,8 +29,10 @@ Choose = Callable[[Task], Run]
 class World:
     """`pace`: seconds that a task stays in each state that it passes through. `choose` says what runs a task."""
 
-    def __init__(self, choose: Choose, lock: threading.RLock, pace: float = 0.05) -> None:
-        self.lock = lock
+    def __init__(self, choose: Choose, registry: Registry, pace: float = 0.05) -> None:
+        self.lock = threading.RLock()
+        """Of all that moto holds."""
+        self.registry = registry
         self.pace = pace
         self.behaviours: list[Behaviour] = []
         self.targets = Targets(self)
@@ -60,6 +63,7 @@ class World:
             self.tokens.clear()
             self.runs.clear()
         for run in runs:
+            run.hasty = True
             run.stop()
         deadline = time.monotonic() + 15
         while not all(each.ended or each.failure for each in runs) and time.monotonic() < deadline:
@@ -165,7 +169,7 @@ class World:
         try:
             base.check_roles(task)
             for each in task.containers:
-                base.check_image(task, each)
+                base.check_image(task, each, self.registry)
                 base.environment_of(task, each)
                 base.open_log(task, each)
             run.start()

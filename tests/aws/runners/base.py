@@ -16,6 +16,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.ssm.models import ssm_backends
 
 from tests.aws.ecs.task import Container, Task
+from tests.aws.registry import Registry
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[\w-]+)\.amazonaws\.com/(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>\S+))?"
@@ -64,6 +65,8 @@ class Run:
     started: bool = False
     failure: str = ""
     ended: bool = False
+    hasty: bool = False
+    """Whether it is to end at once."""
     exits: dict[str, int] = field(default_factory=dict)
     health: dict[str, str] = field(default_factory=dict)
 
@@ -103,12 +106,13 @@ def check_roles(task: Task) -> None:
             )
 
 
-def check_image(task: Task, container: Container) -> None:
+def check_image(task: Task, container: Container, registry: Registry) -> None:
     """Raises `StartError` for an image of the account's own registry that is not there."""
     image = str(container.definition["image"])
     match = _ECR.fullmatch(image)
     if match is None:
         return
+    registry.sync(match["region"], match["name"])
     repository = ecr_backends[match["account"]][match["region"]].repositories.get(match["name"])
     images = repository.images if repository else []
     if not any(

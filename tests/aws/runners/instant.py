@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from moto.ecr.models import ecr_backends
 
-from tests.aws.ecs.task import Task
+from tests.aws.runners import kaniko
 from tests.aws.runners.base import Behaviour, Run, StartError
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -44,9 +44,7 @@ class Instant(Run):
         elif self.started and not self.ended:
             code = self._exit_code()
             if code is not None and moment - self.begun >= (self.behaviour.after if self.behaviour else 0.0):
-                if code == 0:
-                    self._push()
-                self._end(code)
+                self._end(self._push() if code == 0 else code)
 
     def _exit_code(self) -> int | None:
         if self.behaviour:
@@ -64,14 +62,19 @@ class Instant(Run):
     def probe(self, port: int) -> bool | None:
         return self.behaviour is None or self.behaviour.health == "HEALTHY"
 
-    def _push(self) -> None:
+    def _push(self) -> int:
+        """What a build leaves; its exit code."""
         for container in self.task.containers:
+            if why := kaniko.refused(container):
+                self.tell(container, why)
+                return 1
             command = " ".join(container.definition.get("command") or ())
             for account, region, name, tag in _DESTINATION.findall(command.replace("--destination ", "--destination=")):
-                push(self.task, account, region, name, tag)
+                push(account, region, name, tag)
+        return 0
 
 
-def push(task: Task, account: str, region: str, name: str, tag: str) -> None:
+def push(account: str, region: str, name: str, tag: str) -> None:
     """Put an image, of which there is no more than a manifest, into moto's registry."""
     digest = f"sha256:{hashlib.sha256(f'{name}:{tag}'.encode()).hexdigest()}"
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": digest, "size": 2}, "layers": []}

@@ -70,7 +70,7 @@ class Process(Run):
         elif child.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)
-            patience = float(self.task.containers[0].definition.get("stopTimeout") or PATIENCE)
+            patience = 0.0 if self.hasty else float(self.task.containers[0].definition.get("stopTimeout") or PATIENCE)
             timer = threading.Timer(patience, self._kill)
             timer.daemon = True
             timer.start()

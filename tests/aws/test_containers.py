@@ -1,0 +1,173 @@
+"""Tasks that are containers of a real engine: services behind a load balancer, names between them, and Kaniko's builds."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener, urlopen
+
+import pytest
+
+from tests.aws.account import Yard
+from tests.aws.handle import ACCOUNT, REGION, until
+
+pytestmark = pytest.mark.e2e
+
+ECR = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+LONG = 120
+
+
+def get(url: str) -> str:
+    try:
+        with urlopen(url, timeout=10) as answer:
+            return str(answer.read().decode().strip())
+    except HTTPError as refused:
+        with refused:
+            return str(refused.code)
+    except OSError as problem:
+        return repr(problem)
+
+
+def web(text: str) -> list[str]:
+    return ["sh", "-c", f"mkdir -p /www; echo {text} > /www/index.html; echo serving; exec httpd -f -p 8080 -h /www"]
+
+
+def front(group: str, name: str) -> list[dict[str, Any]]:
+    return [{"targetGroupArn": group, "containerName": name, "containerPort": 8080}]
+
+
+def test_a_service_behind_a_load_balancer_is_rolled_over_with_no_request_lost(real_yard: Yard) -> None:
+    yard, simulation = real_yard, real_yard.simulation
+    balancer, group = yard.balancer()
+    yard.client("elbv2").modify_target_group(TargetGroupArn=group, HealthCheckIntervalSeconds=5, UnhealthyThresholdCount=2)
+    yard.serve("web", yard.define("web", command=web("one"), stopTimeout=2), loadBalancers=front(group, "web"))
+    [found] = yard.client("elbv2").describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"]
+    assert until(lambda: yard.rollout("web") != "IN_PROGRESS" and yard.rollout("web"), seconds=LONG) == "COMPLETED"
+    address = simulation.address_of(found["DNSName"])
+    assert get(address) == "one"
+    outside = build_opener(ProxyHandler({"http": simulation.proxy}))
+    with outside.open(f"http://{found['DNSName']}/", timeout=10) as answer:
+        assert answer.read().strip() == b"one"
+    assert yard.messages("web") == ["serving"]
+
+    second = yard.define("web", command=web("two"), stopTimeout=2)
+    yard.client("ecs").update_service(cluster=yard.cluster, service="web", taskDefinition=second)
+    said = []
+    while yard.rollout("web") != "COMPLETED":
+        said.append(get(address))
+    assert set(said) <= {"one", "two"}
+    assert get(address) == "two"
+
+    bad = yard.define("web", command=["sh", "-c", "echo no such table; sleep 1; exit 3"])
+    yard.client("ecs").update_service(cluster=yard.cluster, service="web", taskDefinition=bad)
+    until(
+        lambda: yard.service("web")["deployments"][0]["rolloutStateReason"].startswith("ECS deployment circuit"), seconds=LONG
+    )
+    until(lambda: yard.rollout("web") == "COMPLETED", seconds=LONG)
+    assert get(address) == "two"
+    assert "no such table" in yard.messages("web")
+    yard.client("ecs").update_service(cluster=yard.cluster, service="web", desiredCount=0)
+    until(lambda: get(address) == "503", seconds=LONG)
+
+
+def test_rules_choose_among_services_by_host_and_path(real_yard: Yard) -> None:
+    yard = real_yard
+    elb = yard.client("elbv2")
+    balancer, group = yard.balancer()
+    [listener] = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+    groups = {"shop": group}
+    for number, (name, field, value) in enumerate(
+        (("api", "path-pattern", "/api/*"), ("blog", "host-header", "blog.example.com"))
+    ):
+        made = elb.create_target_group(
+            Name=name, Protocol="HTTP", Port=80, VpcId=yard.vpc, TargetType="ip", HealthCheckPath="/"
+        )
+        groups[name] = made["TargetGroups"][0]["TargetGroupArn"]
+        elb.create_rule(
+            ListenerArn=listener["ListenerArn"],
+            Priority=number + 1,
+            Conditions=[{"Field": field, "Values": [value]}],
+            Actions=[{"Type": "forward", "TargetGroupArn": groups[name]}],
+        )
+    for name, its in groups.items():
+        text = f"mkdir -p /www/api; echo {name} | tee /www/index.html > /www/api/x; exec httpd -f -p 8080 -h /www"
+        yard.serve(name, yard.define(name, command=["sh", "-c", text], stopTimeout=1), loadBalancers=front(its, name))
+    for name in groups:
+        until(lambda name=name: yard.rollout(name) == "COMPLETED", seconds=LONG)
+    address = yard.simulation.address_of(elb.describe_load_balancers()["LoadBalancers"][0]["DNSName"])
+    assert (get(f"{address}/"), get(f"{address}/api/x")) == ("shop", "api")
+    outside = build_opener(ProxyHandler({"http": yard.simulation.proxy}))
+    with outside.open("http://blog.example.com/", timeout=10) as answer:
+        assert answer.read().strip() == b"blog"
+
+
+def test_services_find_each_other_by_the_names_of_their_namespace(real_yard: Yard) -> None:
+    yard = real_yard
+    names = yard.client("servicediscovery")
+    names.create_private_dns_namespace(Name="shop.prod.internal", Vpc=yard.vpc)
+    [namespace] = names.list_namespaces()["Namespaces"]
+    dns = {"DnsRecords": [{"Type": "A", "TTL": 10}]}
+    known = names.create_service(Name="db", NamespaceId=namespace["Id"], DnsConfig=dns)["Service"]
+    yard.serve("db", yard.define("db", command=web("rows"), stopTimeout=1), serviceRegistries=[{"registryArn": known["Arn"]}])
+    until(lambda: yard.rollout("db") == "COMPLETED", seconds=LONG)
+    ask = ["sh", "-c", "wget -q -O - http://db.shop.prod.internal:8080/"]
+    arn = yard.run(yard.define("ask", command=ask, environment=[{"name": "LOCALDOMAIN", "value": "shop.prod.internal"}]))
+    done = until(lambda: (it := yard.task(arn))["lastStatus"] == "STOPPED" and it, seconds=LONG)
+    assert (done["containers"][0]["exitCode"], yard.messages("ask")) == (0, ["rows"])
+
+
+def test_kaniko_builds_from_the_bucket_into_the_registry_and_what_it_built_runs(real_yard: Yard) -> None:
+    yard = real_yard
+    s3, ecr = yard.client("s3"), yard.client("ecr")
+    s3.create_bucket(Bucket="contexts", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(
+        Bucket="contexts",
+        Key="shop/web.tar.gz",
+        Body=packed({"Dockerfile": "FROM busybox\nRUN echo built > /it\nCMD cat /it\n"}),
+    )
+    ecr.create_repository(repositoryName="shop")
+    context = "s3://contexts/shop/web.tar.gz"
+    arguments = [f"--context={context}", f"--destination={ECR}/shop:web-1", "--digest-file=/kaniko/digest"]
+    build = {"image": "ghcr.io/osscontainertools/kaniko:v1.28.3", "entryPoint": ["/kaniko/executor"]}
+    arn = yard.run(yard.define("build", command=arguments, **build))
+    done = until(lambda: (it := yard.task(arn))["lastStatus"] == "STOPPED" and it, seconds=LONG)
+    assert done["containers"][0]["exitCode"] == 0, yard.messages("build")
+    [image] = ecr.describe_images(repositoryName="shop")["imageDetails"]
+    assert image["imageTags"] == ["web-1"]
+
+    arn = yard.run(yard.define("run", image=f"{ECR}/shop@{image['imageDigest']}"))
+    done = until(lambda: (it := yard.task(arn))["lastStatus"] == "STOPPED" and it, seconds=LONG)
+    assert yard.messages("run") == ["built"], done
+    ecr.batch_delete_image(repositoryName="shop", imageIds=[{"imageTag": "web-1"}])
+    assert ecr.describe_images(repositoryName="shop")["imageDetails"] == []
+
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "contexts", "Key": "shop/web.tar.gz"})
+    arn = yard.run(yard.define("again", command=[f"--context={url}", f"--destination={ECR}/none:1"], **build))
+    done = until(lambda: (it := yard.task(arn))["lastStatus"] == "STOPPED" and it, seconds=LONG)
+    assert done["containers"][0]["exitCode"] == 1
+    assert any("does not exist" in each for each in yard.messages("again")), yard.messages("again")
+
+
+def packed(files: dict[str, str]) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return gzip.compress(raw.getvalue())
+
+
+def test_nothing_of_a_task_is_left_on_the_engine(real_yard: Yard, dockerd: Any) -> None:
+    arn = real_yard.run(real_yard.define("job", command=["sh", "-c", "exit 5"]))
+    done = until(lambda: (it := real_yard.task(arn))["lastStatus"] == "STOPPED" and it, seconds=LONG)
+    assert done["containers"][0]["exitCode"] == 5
+    real_yard.simulation.reset()
+    with dockerd.client() as client:
+        mine = {"label": "aws-simulation"}
+        assert [*client.containers.list(all=True, filters=mine), *client.networks.list(filters=mine)] == []
+    assert json.dumps(real_yard.simulation.problems()) == "[]"
