@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from defang_nb.providers.aws.account import Account
+from tests.aws import teardown
 from tests.aws.fixtures import _simulation, simulation  # noqa: F401 - fixtures
 
 REGION = "eu-central-1"
@@ -17,6 +18,7 @@ REGION = "eu-central-1"
 def _moto() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
+    teardown.mend()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
