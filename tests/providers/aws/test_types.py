@@ -7,7 +7,7 @@ import pytest
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.types import base
 from defang_nb.provision.ports import LIVE_INPUTS
-from tests.aws.handle import REGION, Simulation
+from tests.aws.handle import REGION, Simulation, until
 from tests.providers.aws.plans import compiled
 from tests.providers.aws.types_world import World, prepared
 
@@ -66,3 +66,15 @@ async def test_ten_services_take_few_calls(world: World, simulation: Simulation)
     simulation.forget()
     await world.make(compiled(ten_services().replace("command: work,", "command: more,", 1), base=world.base))
     assert simulation.counts().mutations() == {("ecs", "RegisterTaskDefinition"): 1, ("ecs", "UpdateService"): 1}
+
+
+async def test_a_service_that_is_still_going_is_waited_for(world: World, simulation: Simulation) -> None:
+    simulation.behaviours({"match": "redis", "patience": 0.5})
+    text = "services:\n  db: {image: redis}\n"
+    await world.make(compiled(text, base=world.base))
+    service = next(each for each in compiled(text, base=world.base) if each.main)
+    cluster, name = world.base.cluster, "defang-prod-shop-db"
+    until(lambda: simulation.tasks(), "a task runs")
+    await world.account.call("ecs", "delete_service", cluster=cluster, service=name, force=True)
+    made = await world.types[service.type].create(world.operation(service))
+    assert made.id == name

@@ -25,8 +25,6 @@ class LoadBalancerType(ElbType):
     """
 
     name = kinds.BALANCER
-    idempotent = True
-    """The same name and the same settings give what is there."""
 
     async def create(self, operation: Operation) -> Made:
         urn, inputs = operation.resource.urn, operation.resource.inputs

@@ -14,7 +14,7 @@ from defang_nb.providers.aws import names
 from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.refusals import AwsError
-from defang_nb.provision.ports import Made, OnCancel, Operation
+from defang_nb.provision.ports import ApiClass, Made, OnCancel, Operation
 
 _Given = TypeVar("_Given")
 
@@ -35,6 +35,8 @@ class AwsType(ABC):
     on_cancel = OnCancel.FINISH
     lag = _LAG
     idempotent = False
+    api = ApiClass("aws", 16)
+    """Of calls that go on at once: most of the time of one that deletes something is waiting."""
 
     def __init__(self, account: Account, base: Base, stack: str) -> None:
         self.account = account

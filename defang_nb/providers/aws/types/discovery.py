@@ -24,7 +24,6 @@ class NamespaceType(AwsType):
 
     name = kinds.NAMESPACE
     replace_on = frozenset({"name", "vpc"})
-    idempotent = True
 
     def __init__(self, account: Account, base: Base, stack: str) -> None:
         super().__init__(account, base, stack)
@@ -110,7 +109,6 @@ class NameType(AwsType):
 
     name = kinds.NAME
     replace_on = frozenset({"namespace", "name"})
-    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         urn, inputs = operation.resource.urn, operation.resource.inputs

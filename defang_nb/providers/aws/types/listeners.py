@@ -29,7 +29,6 @@ class ListenerType(ElbType):
 
     name = kinds.LISTENER
     replace_on = frozenset({"balancer", "port"})
-    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         urn, inputs = operation.resource.urn, operation.resource.inputs

@@ -27,7 +27,6 @@ class RepositoryType(AwsType):
     """No inputs: its name in the project is `images` or `cache`. Outputs: `name`, `uri`. Its images go with it."""
 
     name = kinds.REPOSITORY
-    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         urn = operation.resource.urn

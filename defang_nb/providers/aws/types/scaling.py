@@ -23,7 +23,6 @@ class ScalingTargetType(AwsType):
 
     name = kinds.SCALING
     replace_on = frozenset({"cluster", "service"})
-    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         urn, inputs = operation.resource.urn, operation.resource.inputs

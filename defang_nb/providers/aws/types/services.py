@@ -16,11 +16,12 @@ from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.bootstrap.base import Base
+from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.providers.aws.types import last
 from defang_nb.providers.aws.types.base import AwsType, Together, chunks, ignoring, is_ours
 from defang_nb.providers.aws.types.elb import read
 from defang_nb.providers.aws.types.tasks import container
-from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation, Waiting
+from defang_nb.provision.ports import LIVE_INPUTS, ApiClass, Made, Operation, Waiting
 
 MANY = 10
 """So many services, or tasks, in one call that describes them."""
@@ -29,7 +30,8 @@ PATIENCE = 1800.0
 _SHOWS = 15.0
 """Seconds after which what was asked for is seen by all who look."""
 _GONE = ("ServiceNotFoundException", "ServiceNotActiveException", "ClusterNotFoundException")
-_EXISTS = "InvalidParameterException"
+_TAKEN, _LEAVING = "not idempotent", "still Draining"
+"""What ECS says where a service of that name is there. It has one code for all that is wrong with a service."""
 
 
 class ServiceType(AwsType):
@@ -37,6 +39,7 @@ class ServiceType(AwsType):
 
     name = kinds.SERVICE
     replace_on = frozenset({"cluster"})
+    api = ApiClass("aws services", 32)
 
     def __init__(self, account: Account, base: Base, stack: str) -> None:
         super().__init__(account, base, stack)
@@ -64,8 +67,17 @@ class ServiceType(AwsType):
                 **wanted,
             )
 
-        answer = await self.claimed(urn, (_EXISTS,), make, f"service {self.called(urn)}")
-        return Made(id=answer.id, outputs={**answer.outputs, "endpoints": inputs["endpoints"]})
+        try:
+            made = self.made(urn, await make())
+        except AwsError as error:
+            if _LEAVING in error.message:  # one of this name was deleted, and its last tasks still stop
+                await self._leaving.gone(self.called(urn))
+                made = self.made(urn, await make())
+            elif _TAKEN in error.message and (found := await self.find(urn)) is not None:
+                made = found
+            else:
+                raise
+        return Made(id=made.id, outputs={**made.outputs, "endpoints": inputs["endpoints"]})
 
     async def update(self, operation: Operation) -> Made:
         """Only what differs is said: to say the rest again would start all tasks anew.

@@ -23,7 +23,6 @@ class TargetGroupType(ElbType):
 
     name = kinds.TARGETS
     replace_on = frozenset({"vpc", "port", "version"})
-    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         urn, inputs = operation.resource.urn, operation.resource.inputs

@@ -50,15 +50,17 @@ class TaskDefinitionType(AwsType):
         return {each.urn: each.outputs for each in recorded}
 
     async def delete(self, recorded: Recorded) -> None:
-        """All revisions, first so that no task can be made from them, then for good."""
-        arns = await self._revisions(self.called(recorded.urn))
+        """All revisions: first so that no task can be made from them, then for good."""
+        family = self.called(recorded.urn)
+        arns = dict.fromkeys(await self._revisions(family))
         for arn in arns:
             await ignoring(_GONE, self.account.call("ecs", "deregister_task_definition", taskDefinition=arn))
-        for some in chunks(arns, _MANY):
+        arns |= dict.fromkeys(await self._revisions(family, status="INACTIVE"))
+        for some in chunks(list(arns), _MANY):
             await self.account.call("ecs", "delete_task_definitions", taskDefinitions=list(some))
 
-    async def _revisions(self, family: str, *, newest: bool = False) -> list[str]:
-        said: dict[str, Any] = {"familyPrefix": family, "status": "ACTIVE", "sort": "DESC"}
+    async def _revisions(self, family: str, *, status: str = "ACTIVE", newest: bool = False) -> list[str]:
+        said: dict[str, Any] = {"familyPrefix": family, "status": status, "sort": "DESC"}
         if newest:
             answer = await self.account.call("ecs", "list_task_definitions", **said, maxResults=1)
             return list(answer["taskDefinitionArns"])

@@ -24,7 +24,6 @@ class TextType(AwsType):
     """Inputs: `value`, `config_digests`. Outputs: `name`."""
 
     name = kinds.TEXT
-    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         urn = operation.resource.urn
