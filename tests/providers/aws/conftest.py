@@ -8,8 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from defang_nb.providers.aws.account import Account
+from defang_nb.providers.aws.types import base
 from tests.aws import teardown
 from tests.aws.fixtures import _simulation, simulation  # noqa: F401 - fixtures
+from tests.aws.handle import Simulation
+from tests.providers.aws.stage import Stage
+from tests.providers.aws.types_world import World, prepared
 
 REGION = "eu-central-1"
 
@@ -47,3 +51,28 @@ def account(aws: str, _account: Account) -> Account:
 def _account() -> Account:
     """One for all tests, as boto3 takes half a second to make a client."""
     return Account({"AWS_REGION": REGION})
+
+
+@pytest.fixture(scope="session")
+def _simulated() -> Account:
+    """As `_account`, but of the simulated AWS."""
+    return Account({"AWS_REGION": REGION})
+
+
+@pytest.fixture
+async def world(simulation: Simulation, _simulated: Account, monkeypatch: pytest.MonkeyPatch) -> World:  # noqa: F811
+    """The types of resources in the simulated AWS, used one by one."""
+    monkeypatch.setattr(base, "FIRST", 0.01)
+    made = await prepared(_simulated)
+    simulation.forget()
+    return World(_simulated, made)
+
+
+@pytest.fixture
+async def stage(simulation: Simulation, _simulated: Account, monkeypatch: pytest.MonkeyPatch) -> Stage:  # noqa: F811
+    """The engine and the types in a simulated AWS that moves fast."""
+    monkeypatch.setattr(base, "FIRST", 0.02)
+    made = await prepared(_simulated)
+    simulation.forget()
+    simulation.pace(0.02)
+    return Stage(_simulated, made)

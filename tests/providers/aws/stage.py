@@ -22,6 +22,17 @@ from tests.provision.memory import MemoryStore
 SPEED = 20.0
 OWNER = Owner(name="ada@elsewhere", host="elsewhere", pid=1)
 
+APP = """\
+services:
+  web:
+    image: nginx
+    ports: ["80"]
+    environment: {DB: "http://api:8000/x"}
+    depends_on: {migrate: {condition: service_completed_successfully}}
+  api: {image: python, command: serve, deploy: {replicas: 2}}
+  migrate: {image: python, command: migrate, restart: "no"}
+"""
+
 
 class Quick:
     """A clock that runs faster than the world's."""

@@ -2,41 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from defang_nb.model.events import LogLine, Outcome
 from defang_nb.model.plan import Action
-from defang_nb.providers.aws.account import Account
-from defang_nb.providers.aws.types import base
-from tests.aws.handle import REGION, Simulation
-from tests.providers.aws.stage import Stage
-from tests.providers.aws.types_world import prepared
-
-APP = """\
-services:
-  web:
-    image: nginx
-    ports: ["80"]
-    environment: {DB: "http://api:8000/x"}
-    depends_on: {migrate: {condition: service_completed_successfully}}
-  api: {image: python, command: serve, deploy: {replicas: 2}}
-  migrate: {image: python, command: migrate, restart: "no"}
-"""
-
-
-@pytest.fixture(scope="session")
-def _staged() -> Account:
-    """One for all tests, as boto3 takes half a second to make a client."""
-    return Account({"AWS_REGION": REGION})
-
-
-@pytest.fixture
-async def stage(simulation: Simulation, _staged: Account, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    monkeypatch.setattr(base, "FIRST", 0.02)
-    made = await prepared(_staged)
-    simulation.forget()
-    simulation.pace(0.02)
-    return Stage(_staged, made)
+from tests.aws.handle import Simulation
+from tests.providers.aws.stage import APP, Stage
 
 
 async def test_an_app_comes_up_stays_as_it_is_changes_and_goes(stage: Stage, simulation: Simulation) -> None:

@@ -11,8 +11,7 @@ from defang_nb.model.events import Outcome
 from defang_nb.providers.aws import account as accounts
 from defang_nb.providers.aws.account import Account
 from tests.aws.handle import Simulation
-from tests.providers.aws.stage import Stage
-from tests.providers.aws.test_deploy import APP, _staged, stage  # noqa: F401 - fixtures
+from tests.providers.aws.stage import APP, Stage
 
 
 async def census(account: Account) -> dict[str, int]:
@@ -43,8 +42,8 @@ async def census(account: Account) -> dict[str, int]:
 
 
 UP = {
-    "balancers": 1, "targets": 1, "namespaces": 1, "names": 2, "groups": 1, "logs": 1, "roles": 3, "definitions": 3, "services": 2,
-    "tasks": 3,
+    "balancers": 1, "targets": 1, "namespaces": 1, "names": 2, "groups": 1, "logs": 1, "roles": 3, "definitions": 3,
+    "services": 2, "tasks": 3,
 }  # fmt: skip
 
 

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
-from defang_nb.providers.aws.account import Account
-from defang_nb.providers.aws.types import base
 from defang_nb.provision.ports import LIVE_INPUTS
-from tests.aws.handle import REGION, Simulation, until
+from tests.aws.handle import Simulation, until
 from tests.providers.aws.plans import compiled
-from tests.providers.aws.types_world import World, prepared
-
-
-@pytest.fixture(scope="session")
-def _simulated() -> Account:
-    """One for all tests, as boto3 takes half a second to make a client."""
-    return Account({"AWS_REGION": REGION})
-
-
-@pytest.fixture
-async def world(simulation: Simulation, _simulated: Account, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(base, "FIRST", 0.01)
-    made = await prepared(_simulated)
-    simulation.forget()
-    return World(_simulated, made)
-
+from tests.providers.aws.types_world import World
 
 SMALL = "services:\n  web:\n    image: nginx\n    ports: ['80']\n  db: {image: redis}\n"
 
