@@ -11,6 +11,7 @@ from tests.aws.balancer import Balancer
 from tests.aws.ecs.api import Api
 from tests.aws.ecs.task import Task
 from tests.aws.ecs.world import World
+from tests.aws.formation import Formation
 from tests.aws.layer import Layer
 from tests.aws.metadata import credentials, metadata
 from tests.aws.registry import Registry
@@ -53,6 +54,7 @@ class Parts:
     world: World
     choice: Choice
     balancer: Balancer
+    formation: Formation
 
     def begin(self, url: str, docker: str = "", kaniko: str = "") -> None:
         """`url`: its own. `docker`: the host of an engine, `kaniko` the executor's image there."""
@@ -70,6 +72,7 @@ class Parts:
 
     def reset(self, pace: float) -> None:
         self.choice.rules = list(DEFAULT)
+        self.formation.clear()
         self.world.clear()
         if self.choice.engine:
             self.choice.engine.clear()
@@ -86,7 +89,7 @@ def assemble(pace: float, registry: str = "") -> Parts:
     layer = Layer()
     choice = Choice()
     world = World(lambda task: choice(task, world), Registry(registry), pace)
-    parts = Parts(layer, world, choice, Balancer(world))
+    parts = Parts(layer, world, choice, Balancer(world), Formation(lambda: world.pace))
     layer.before.append(world.registry.before)
     Api(world)
     haste.patch()
@@ -96,6 +99,7 @@ def assemble(pace: float, registry: str = "") -> Parts:
     layer.controls |= {
         "reset": lambda _: parts.reset(pace),
         "runners": lambda asked: setattr(choice, "rules", [*map(tuple, asked), *DEFAULT]),
+        "formation": lambda asked: parts.formation.fail.update(asked),
         "balancers": lambda _: parts.balancer.told(),
         "credentials": lambda path: credentials(world, path),
         "metadata": lambda path: metadata(world, path),

@@ -101,6 +101,10 @@ class Simulation:
         """
         self.ask("runners", list(rules))
 
+    def fail_in_stacks(self, **reasons: str) -> None:
+        """Which resources of CloudFormation stacks (by their logical ids) shall fail, and why. Until the next reset."""
+        self.ask("formation", reasons)
+
     def bodies(self) -> list[dict[str, str]]:
         """Every request but those that may hold secrets (SSM's, Secrets Manager's): service, operation, address, body."""
         found: list[dict[str, str]] = self.ask("bodies")

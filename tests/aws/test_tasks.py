@@ -93,6 +93,7 @@ def test_a_task_definition_of_a_template_keeps_all_that_it_says(yard: Yard) -> N
     }  # fmt: skip
     template = {"Resources": {"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}}}
     yard.client("cloudformation").create_stack(StackName="it", TemplateBody=json.dumps(template))
+    until(lambda: yard.client("cloudformation").describe_stacks()["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
     found = yard.client("ecs").describe_task_definition(taskDefinition="cd")["taskDefinition"]
     assert (found["cpu"], found["memory"], found["networkMode"]) == ("512", "1024", "awsvpc")
     assert found["taskRoleArn"].endswith("role/cd")

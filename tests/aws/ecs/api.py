@@ -15,7 +15,7 @@ from moto.ecs.models import EC2ContainerServiceBackend, TaskDefinition
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.models import elbv2_backends
 
-from tests.aws.ecs.definition import check_size, from_template
+from tests.aws.ecs.definition import check_size, from_template, updated
 from tests.aws.ecs.service import ROLLING, Service
 from tests.aws.ecs.task import Task
 from tests.aws.ecs.world import World
@@ -47,6 +47,7 @@ class Api:
         Request.register_task_definition = self._locked(self.register_task_definition)
         # moto forgets most of what a template says of a task definition
         TaskDefinition.create_from_cloudformation_json = classmethod(from_template)
+        TaskDefinition.update_from_cloudformation_json = classmethod(updated)
         # moto looks for a task to tag among its own
         EC2ContainerServiceBackend.list_tasks = lambda backend, *_, **__: [
             each for tasks in backend.tasks.values() for each in tasks.values()

@@ -62,6 +62,20 @@ def from_template(
     )
 
 
+def updated(
+    kind: Any,
+    original_resource: Any,
+    new_resource_name: str,
+    cloudformation_json: dict[str, Any],
+    account_id: str,
+    region_name: str,
+) -> Any:
+    """A changed one is a new revision; the one before it is deregistered."""
+    made = from_template(kind, original_resource.family, cloudformation_json, account_id, region_name)
+    original_resource.status = "INACTIVE"
+    return made
+
+
 def _camel(value: Any) -> Any:
     if isinstance(value, list):
         return [_camel(each) for each in value]

@@ -13,7 +13,7 @@ from tests.aws.ecs.task import Container
 if TYPE_CHECKING:
     from tests.aws.runners.container import Engine
 
-_TARGET = re.compile(r"--(?:destination|cache-repo)=(\d{12})\.dkr\.ecr\.([\w-]+)\.amazonaws\.com/([^:@]+)")
+_TARGET = re.compile(r"--destination=(\d{12})\.dkr\.ecr\.([\w-]+)\.amazonaws\.com/([^:@]+)")
 _CONTEXT = re.compile(r"--context=https?://")
 
 
