@@ -18,6 +18,7 @@ from defang_nb.provision.planner import plan
 from defang_nb.provision.state import State
 from tests.providers.aws.plans import STACK, compiled
 from tests.provision.memory import MemoryStore
+from tests.provision.run import Forever
 
 SPEED = 20.0
 OWNER = Owner(name="ada@elsewhere", host="elsewhere", pid=1)
@@ -54,6 +55,7 @@ class Stage:
         self.told: list[object] = []
         self.plan = Plan()
         self.number = 0
+        self.beats = Forever()
 
     async def up(self, text: str) -> Applied:
         return await self.deploy(compiled(text, base=self.base) if text else ())
@@ -66,7 +68,8 @@ class Stage:
         id_, clock = f"d{self.number}", Quick()
         types = {each.name: each for each in resource_types(self.account, self.base, STACK)}
         desired = [each for each in desired if each.type in types]
-        async with Lease(self.store, "shop", deployment=id_, owner=OWNER) as lease:
+        self.beats.time += 60.0  # a lease that a dead deployment left is over
+        async with Lease(self.store, "shop", deployment=id_, owner=OWNER, clock=self.beats) as lease:
             state = await State.open(self.store, "shop", lease=lease)
             await recover(state, types, deployment=id_, clock=clock)
             observed = await observe(state.recorded, types, clock=clock)

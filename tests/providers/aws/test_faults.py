@@ -12,6 +12,7 @@ from defang_nb.providers.aws import account as accounts
 from defang_nb.providers.aws.account import Account
 from tests.aws.handle import Simulation
 from tests.providers.aws.stage import APP, Stage
+from tests.provision.fakecloud import Boundaries, Crash
 
 
 async def census(account: Account) -> dict[str, int]:
@@ -69,3 +70,52 @@ async def test_a_bad_day_changes_nothing(
     simulation.faults()
     assert applied.outcome is Outcome.SUCCEEDED, applied.failed
     assert await census(stage.account) == dict.fromkeys(UP, 0)
+
+
+class Guarded:
+    """cd's process, which dies at a boundary: before or after a write to the record, or a call that changes something."""
+
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stage = stage
+        self.boundaries = Boundaries()
+        asked = Account.asked
+
+        async def guarded(account: Account, service: str, operation: str, *rest: Any, **more: Any) -> Any:
+            changing = not operation.startswith(("describe_", "list_", "get_"))
+            if changing:
+                self.boundaries.cross(f"before {service}.{operation}")
+            answer = await asked(account, service, operation, *rest, **more)
+            if changing:
+                self.boundaries.cross(f"after {service}.{operation}")
+            return answer
+
+        monkeypatch.setattr(Account, "asked", guarded)
+
+    async def dies(self, text: str, at: int) -> bool:
+        """Whether there was a boundary of that number."""
+        self.boundaries = Boundaries(at)
+        self.boundaries.guard(self.stage.store)
+        try:
+            await self.stage.up(text)
+        except Crash:
+            return True
+        finally:
+            self.boundaries = Boundaries()
+            self.boundaries.guard(self.stage.store)
+        return False
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("start", range(6))
+async def test_killed_anywhere_the_next_one_goes_on(
+    stage: Stage, simulation: Simulation, start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Coming up, changing and going; every sixth boundary of each."""
+    guarded, changed = Guarded(stage, monkeypatch), APP.replace("/x", "/y").replace("replicas: 2", "replicas: 1")
+    for text, expected in ((APP, UP), (changed, UP | {"tasks": 2}), ("", dict.fromkeys(UP, 0))):
+        at = start
+        while await guarded.dies(text, at):
+            at += 6
+        applied = await stage.up(text)
+        assert applied.outcome is Outcome.SUCCEEDED, (at, applied.failed)
+        assert await census(stage.account) == expected, at
