@@ -81,6 +81,7 @@ class Parts:
         self.world.pace = pace
         self.world.problems.clear()
         self.layer.faults.set([])
+        self.layer.guard.clear()
         self.layer.ledger.clear()
 
 
@@ -94,7 +95,7 @@ def assemble(pace: float, registry: str = "") -> Parts:
     Api(world)
     haste.patch()
     logs.patch()
-    refusals.refuse()
+    refusals.refuse(lambda: world.pace)
     teardown.mend()
     layer.controls |= {
         "reset": lambda _: parts.reset(pace),

@@ -21,9 +21,11 @@ _SAID = {
     "denied": ("AccessDeniedException", "", 403),
 }
 _THROTTLED = {"ec2": "RequestLimitExceeded", "query": "Throttling", "rest-xml": "SlowDown"}
+DENIED = {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"}
+"""Protocol → the code of what is not allowed; `AccessDeniedException` in the others."""
 _OTHERWISE = {
     "expired": {"ec2": "RequestExpired", "query": "ExpiredToken", "rest-xml": "ExpiredToken"},
-    "denied": {"ec2": "UnauthorizedOperation", "query": "AccessDenied", "rest-xml": "AccessDenied"},
+    "denied": DENIED,
 }
 
 

@@ -101,6 +101,15 @@ class Simulation:
         """
         self.ask("runners", list(rules))
 
+    def enforce(self) -> None:
+        """From now on, until the next reset, sessions of roles may do what their policies say, within their boundaries."""
+        self.ask("enforce")
+
+    def denied(self) -> list[str]:
+        """What was refused for that: `role: action on resource (why)`."""
+        found: list[str] = self.ask("denied")
+        return found
+
     def fail_in_stacks(self, **reasons: str) -> None:
         """Which resources of CloudFormation stacks (by their logical ids) shall fail, and why. Until the next reset."""
         self.ask("formation", reasons)

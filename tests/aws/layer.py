@@ -11,7 +11,8 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from tests.aws.calls import Call, identify
-from tests.aws.faults import Faults, refusal
+from tests.aws.faults import DENIED, Faults, refusal
+from tests.aws.iam.guard import Guard
 from tests.aws.ledger import Ledger
 from tests.aws.server import LostReplyError
 
@@ -27,6 +28,7 @@ class Layer:
     def __init__(self) -> None:
         self.ledger = Ledger()
         self.faults = Faults()
+        self.guard = Guard()
         self.before: list[Callable[[Call, bytes], None]] = []
         """Asked before a call is carried out, to bring moto up to date."""
         self.controls: dict[str, Control] = {
@@ -35,6 +37,8 @@ class Layer:
             "search": lambda asked: self.ledger.search(asked["text"]),
             "problems": lambda _: self.ledger.problems,
             "forget": lambda _: self.ledger.clear(),
+            "enforce": lambda _: setattr(self.guard, "on", True),
+            "denied": lambda _: self.guard.denied,
             "faults": lambda asked: self.faults.set(asked["rules"], seed=asked.get("seed", 0)),
         }
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -67,6 +71,9 @@ class Layer:
         fault = self.faults.of(call)
         if fault.latency:
             time.sleep(fault.latency)
+        if why := self.guard.refusal(call, environ, body):
+            code = DENIED.get(call.protocol, "AccessDeniedException")
+            return refusal(call, code, why, 403, start)
         if fault.refused:
             return refusal(call, fault.code, fault.message, fault.status, start)
         for each in self.before:

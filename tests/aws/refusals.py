@@ -1,19 +1,29 @@
-"""What AWS refuses and moto does not: to delete what is in use, and to make a second load balancer of the same name."""
+"""What AWS refuses and moto does not: to delete what is in use, and to make a second load balancer of the same name.
+
+And load balancers take their time to become active.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend
 from moto.elbv2.exceptions import DuplicateLoadBalancerName
-from moto.elbv2.models import ELBv2Backend, elbv2_backends
+from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer, elbv2_backends
+
+from tests.aws.ecs import names
+
+BALANCER_PACES = 10
+"""Paces until a load balancer is active."""
 
 
-def refuse() -> None:
-    """Wrap moto's methods."""
+def refuse(pace: Callable[[], float]) -> None:
+    """Wrap moto's methods. `pace`: seconds, asked anew each time."""
+    names.refuse()
     delete_group, delete_subnet = EC2Backend.delete_security_group, EC2Backend.delete_subnet
     create_balancer, delete_balancer = ELBv2Backend.create_load_balancer, ELBv2Backend.delete_load_balancer
 
@@ -42,7 +52,14 @@ def refuse() -> None:
                 ):
                     return each
                 raise DuplicateLoadBalancerName
-        return create_balancer(backend, name, security_groups, *rest, **more)
+        made = create_balancer(backend, name, security_groups, *rest, **more)
+        made.due = time.monotonic() + BALANCER_PACES * pace()
+        return made
+
+    def activate(own: Any) -> None:
+        """moto's are active at the first look."""
+        if time.monotonic() >= own.due:
+            own.state = "active"
 
     def unprotected(backend: Any, arn: str) -> None:
         """moto deletes a load balancer that is protected."""
@@ -53,6 +70,7 @@ def refuse() -> None:
             )
         delete_balancer(backend, arn)
 
+    FakeLoadBalancer.activate = activate
     EC2Backend.delete_security_group = group
     EC2Backend.delete_subnet = subnet
     ELBv2Backend.create_load_balancer = balancer

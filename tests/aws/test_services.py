@@ -83,6 +83,31 @@ def test_targets_follow_tasks(yard: Yard) -> None:
     yard.client("ecs").delete_cluster(cluster=yard.cluster)
 
 
+def test_a_load_balancer_takes_its_time_and_names_are_kept_while_they_are_used(yard: Yard) -> None:
+    balancer, _ = yard.balancer()
+    elb, known = yard.client("elbv2"), yard.client("servicediscovery")
+
+    def state() -> str:
+        return str(elb.describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"][0]["State"]["Code"])
+
+    assert state() == "provisioning"
+    known.create_private_dns_namespace(Name="shop.internal", Vpc=yard.vpc)
+    [namespace] = known.list_namespaces()["Namespaces"]
+    dns = {"DnsRecords": [{"Type": "A", "TTL": 10}]}
+    name = known.create_service(Name="db", NamespaceId=namespace["Id"], DnsConfig=dns)["Service"]
+    yard.serve("db", yard.define("db"), serviceRegistries=[{"registryArn": name["Arn"]}])
+    until(lambda: known.list_instances(ServiceId=name["Id"])["Instances"])
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        known.delete_service(Id=name["Id"])
+    yard.client("ecs").delete_service(cluster=yard.cluster, service="db", force=True)
+    until(lambda: not known.list_instances(ServiceId=name["Id"])["Instances"])
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        known.delete_namespace(Id=namespace["Id"])
+    known.delete_service(Id=name["Id"])
+    known.delete_namespace(Id=namespace["Id"])
+    until(lambda: state() == "active")
+
+
 def test_what_makes_a_second_one_is_refused(yard: Yard) -> None:
     definition = yard.define("web")
     yard.serve("web", definition, clientToken="a")

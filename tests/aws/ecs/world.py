@@ -12,7 +12,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.ecs.models import ecs_backends
 
-from tests.aws.ecs import rollout
+from tests.aws.ecs import names, rollout
 from tests.aws.ecs.service import Deployment, Service
 from tests.aws.ecs.targets import Targets
 from tests.aws.ecs.task import Task, now
@@ -119,6 +119,7 @@ class World:
         for task in self.tasks():
             if task.last_status != "STOPPED":
                 self._advance(task, moment)
+                names.follow(task)
         for service in self.services():
             if service.status != "INACTIVE":
                 tasks = self.tasks_of(service)
