@@ -43,7 +43,7 @@ class Cd:
 
     def __init__(self, address: CdAddress) -> None:
         self._address = address
-        options = [
+        options: list[tuple[str, int | str]] = [
             ("grpc.max_receive_message_length", _MAX_MESSAGE),
             ("grpc.enable_http_proxy", 0),
             # A back-off after a cd that ended is not shared with the channel to the next one at the same address.
@@ -54,6 +54,8 @@ class Cd:
         else:
             keys = address.keys
             credentials = grpc.ssl_channel_credentials(keys.ca, keys.key, keys.certificate)
+            # The certificate is for "localhost", wherever cd runs: its authority was made for this one launch.
+            options.append(("grpc.ssl_target_name_override", "localhost"))
             self._channel = grpc.aio.secure_channel(address.target, credentials, options=options)
         self._stub = cd_pb2_grpc.CdStub(self._channel)  # type: ignore[no-untyped-call]
 

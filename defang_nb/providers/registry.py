@@ -12,7 +12,7 @@ from defang_nb.errors import UsageError
 from defang_nb.model.stack import Stack
 from defang_nb.providers.base import Provider
 
-PROVIDERS = ("local",)
+PROVIDERS = ("local", "aws")
 GROUP = "defang_nb.providers"
 
 
@@ -22,6 +22,10 @@ def provider_for(stack: Stack) -> Provider:
         from defang_nb.providers.local.provider import LocalProvider
 
         return LocalProvider(stack)
+    if stack.provider == "aws":
+        from defang_nb.providers.aws.provider import AwsProvider
+
+        return AwsProvider(stack)
     others = {each.name: each for each in entry_points(group=GROUP)}
     if stack.provider in others:
         found: Provider = others[stack.provider].load()(stack)

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.aws import haste, logs, refusals, teardown
+from tests.aws import haste, logs, mending, refusals
 from tests.aws.balancer import Balancer
 from tests.aws.ecs.api import Api
 from tests.aws.ecs.task import Task
@@ -96,7 +96,7 @@ def assemble(pace: float, registry: str = "") -> Parts:
     haste.patch()
     logs.patch()
     refusals.refuse(lambda: world.pace)
-    teardown.mend()
+    mending.mend()
     layer.controls |= {
         "reset": lambda _: parts.reset(pace),
         "runners": lambda asked: setattr(choice, "rules", [*map(tuple, asked), *DEFAULT]),

@@ -15,7 +15,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import defang_nb
-from defang_nb.cd.keys import make_keys
 from defang_nb.client.channel import Cd, UnreachableError
 from defang_nb.errors import CdError, NotFoundError, UsageError, VersionMismatchError
 from defang_nb.model.events import Kind
@@ -23,6 +22,7 @@ from defang_nb.model.project import Project
 from defang_nb.model.request import PROTOCOL, DeployRequest
 from defang_nb.model.stack import Stack
 from defang_nb.providers.base import CdAddress
+from defang_nb.providers.keys import make_keys
 from defang_nb.providers.local.launcher import Launcher
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.providers.local.rendezvous import Rendezvous

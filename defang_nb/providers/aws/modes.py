@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+
 import msgspec
+
+from defang_nb.errors import UsageError
+
+SETTING = "DEFANG_MODE"
+DEFAULT = "affordable"
 
 
 class Mode(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,3 +29,17 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     final_snapshot: bool
     multi_az: bool
     drain_seconds: int
+
+
+def modes() -> Mapping[str, Mode]:
+    """Those of `modes.toml`, by their names."""
+    text = files(__package__).joinpath("modes.toml").read_text(encoding="utf-8")
+    return {name: msgspec.convert(said, Mode) for name, said in tomllib.loads(text).items()}
+
+
+def mode_of(settings: Mapping[str, str]) -> Mode:
+    """The stack's. Raises `UsageError` for one that does not exist."""
+    known, name = modes(), settings.get(SETTING, DEFAULT).lower()
+    if name not in known:
+        raise UsageError(f"there is no mode {name!r} ({SETTING})", hint=f"modes: {', '.join(known)}")
+    return known[name]

@@ -9,7 +9,7 @@ import pytest
 
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.types import base
-from tests.aws import teardown
+from tests.aws import mending
 from tests.aws.fixtures import _simulation, simulation  # noqa: F401 - fixtures
 from tests.aws.handle import Simulation
 from tests.providers.aws.stage import Stage
@@ -22,7 +22,7 @@ REGION = "eu-central-1"
 def _moto() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
-    teardown.mend()
+    mending.mend()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
