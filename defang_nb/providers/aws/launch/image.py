@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-import defang_nb
 from defang_nb.build import archive, manifest
 from defang_nb.build.kaniko import IMAGE, Job, arguments
 from defang_nb.errors import CdError
@@ -38,6 +37,7 @@ COPY defang_nb /defang/defang_nb
 ENV PYTHONPATH=/defang PYTHONUNBUFFERED=1
 CMD ["python", "-m", "defang_nb.cd"]
 """
+PACKAGE = Path(__file__).parents[3]
 _UNUSED = ("__pycache__", "notebook", "labextension", "*.pyc")
 _LAST_LINES = 8
 
@@ -107,7 +107,7 @@ class CdImage:
 
 def lay_out(context: Path) -> None:
     """The build context: the package, what it needs, and how it is put together."""
-    shutil.copytree(Path(defang_nb.__file__).parent, context / "defang_nb", ignore=shutil.ignore_patterns(*_UNUSED))
+    shutil.copytree(PACKAGE, context / "defang_nb", ignore=shutil.ignore_patterns(*_UNUSED))
     (context / "requirements.txt").write_text("".join(f"{line}\n" for line in _requirements()))
     (context / "Dockerfile").write_text(DOCKERFILE)
 
