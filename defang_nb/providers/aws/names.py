@@ -60,8 +60,8 @@ def log_group(stack: str, project: str) -> str:
 
 
 def role_path(stack: str, project: str) -> str:
-    """The path of the roles of a project's services, by which they are listed, and by which cd may make them."""
-    return f"/defang/{stack}/{project}/"
+    """The path of the roles of a project's services ("": of all projects), by which they are listed, and cd may make them."""
+    return f"/defang/{stack}/{project}/" if project else f"/defang/{stack}/"
 
 
 def config_parameter(stack: str, project: str, key: str) -> str:

@@ -16,6 +16,7 @@ from defang_nb.provision.lease import Lease
 from defang_nb.provision.owner import Owner
 from defang_nb.provision.planner import plan
 from defang_nb.provision.state import State
+from defang_nb.provision.strays import adopt, owned, removal, strays
 from tests.providers.aws.plans import STACK, compiled
 from tests.provision.memory import MemoryStore
 from tests.provision.run import Forever
@@ -74,9 +75,22 @@ class Stage:
             await recover(state, types, deployment=id_, clock=clock)
             observed = await observe(state.recorded, types, clock=clock)
             await refresh(state, observed, deployment=id_, clock=clock)
-            self.plan = plan(desired, state.recorded, types, observed, state_version=state.version)
+            adopted = await adopt(desired, state, types, project="shop", deployment=id_, clock=clock)
+            self.plan = plan(desired, state.recorded, types, observed, adopted=adopted, state_version=state.version)
             cancel = asyncio.Event()
             return await apply(self.plan, desired, state, types, self.told.append, deployment=id_, cancel=cancel, clock=clock)
+
+    async def sweep(self) -> Applied:
+        """Remove what carries the stack's tags and no record knows."""
+        types = {each.name: each for each in resource_types(self.account, self.base, STACK)}
+        self.beats.time += 60.0
+        async with Lease(self.store, "shop", deployment="sweep", owner=OWNER, clock=self.beats) as lease:
+            state = await State.open(self.store, "shop", lease=lease)
+            found = strays(await owned(types, "shop"), state)
+            self.plan = await removal(found, state, types, deployment="sweep")
+            return await apply(
+                self.plan, (), state, types, self.told.append, deployment="sweep", cancel=asyncio.Event(), clock=Quick()
+            )
 
     async def recorded(self) -> dict[str, Recorded]:
         return dict((await State.open(self.store, "shop")).recorded)

@@ -13,6 +13,7 @@ from defang_nb.providers.aws.account import Account
 from tests.aws.handle import Simulation
 from tests.providers.aws.stage import APP, Stage
 from tests.provision.fakecloud import Boundaries, Crash
+from tests.provision.memory import MemoryStore
 
 
 async def census(account: Account) -> dict[str, int]:
@@ -70,6 +71,27 @@ async def test_a_bad_day_changes_nothing(
     simulation.faults()
     assert applied.outcome is Outcome.SUCCEEDED, applied.failed
     assert await census(stage.account) == dict.fromkeys(UP, 0)
+
+
+@pytest.mark.e2e
+async def test_what_no_record_knows_is_taken_over(stage: Stage, simulation: Simulation) -> None:
+    """The bucket was deleted by hand, say."""
+    await stage.up(APP)
+    stage.store = MemoryStore()
+    applied = await stage.up(APP)
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    assert await census(stage.account) == UP
+    assert (await stage.down()).outcome is Outcome.SUCCEEDED
+    assert await census(stage.account) == dict.fromkeys(UP, 0)
+
+
+@pytest.mark.e2e
+async def test_what_is_nobodys_is_removed(stage: Stage, simulation: Simulation) -> None:
+    await stage.up(APP)
+    stage.store = MemoryStore()
+    applied = await stage.sweep()
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    assert {name: count for name, count in (await census(stage.account)).items() if count} == {}
 
 
 class Guarded:

@@ -8,6 +8,7 @@ from defang_nb.providers.aws.types.balancers import LoadBalancerType
 from defang_nb.providers.aws.types.base import AwsType
 from defang_nb.providers.aws.types.discovery import NamespaceType, NameType
 from defang_nb.providers.aws.types.groups import SecurityGroupType
+from defang_nb.providers.aws.types.inventory import Inventory, TaggedType
 from defang_nb.providers.aws.types.jobs import JobType
 from defang_nb.providers.aws.types.listeners import ListenerType, RuleType
 from defang_nb.providers.aws.types.logs import LogGroupType
@@ -28,4 +29,9 @@ _TYPES: tuple[type[AwsType], ...] = (
 
 def resource_types(account: Account, base: Base, stack: str) -> list[ResourceType]:
     """All of them but the image, which is the builder's."""
-    return [type_(account, base, stack) for type_ in _TYPES]
+    made = [type_(account, base, stack) for type_ in _TYPES]
+    tagged = [each for each in made if isinstance(each, TaggedType)]
+    inventory = Inventory(account, stack)
+    for each in tagged:
+        each.inventory = inventory
+    return list(made)

@@ -12,6 +12,7 @@ from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.account import Answer
 from defang_nb.providers.aws.types.base import ignoring
 from defang_nb.providers.aws.types.elb import GONE, LONGEST_NAME, ElbType, first, read
+from defang_nb.providers.aws.types.inventory import Known
 from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation, Waiting
 
 _PROTECTED = "deletion_protection.enabled"
@@ -25,6 +26,8 @@ class LoadBalancerType(ElbType):
     """
 
     name = kinds.BALANCER
+    resource = "elasticloadbalancing:loadbalancer"
+    of_service = False
 
     async def create(self, operation: Operation) -> Made:
         urn, inputs = operation.resource.urn, operation.resource.inputs
@@ -102,6 +105,11 @@ class LoadBalancerType(ElbType):
         found = first(answer, "LoadBalancers")
         arn = found["LoadBalancerArn"]
         return Made(id=arn, outputs={"arn": arn, "host": found["DNSName"], "zone": found.get("CanonicalHostedZoneId", "")})
+
+    async def seen(self, arns: Mapping[str, str]) -> Mapping[str, Known]:
+        live = {each["LoadBalancerArn"]: each for each in await self._read(list(arns.values()))} if arns else {}
+        made = {urn: self.made(urn, {"LoadBalancers": [live[arn]]}) for urn, arn in arns.items() if arn in live}
+        return {urn: Known(id=each.id, outputs=each.outputs) for urn, each in made.items()}
 
     async def _read(self, arns: Sequence[str]) -> list[Mapping[str, Any]]:
         return await read(self.account, "describe_load_balancers", "LoadBalancerArns", "LoadBalancers", arns)

@@ -7,12 +7,13 @@ from typing import Any
 
 from defang_nb.errors import DefangError, ProviderError
 from defang_nb.model.resource import Recorded
+from defang_nb.model.resource import urn as urn_of
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.types.base import AwsType, Together, is_ours, once_free
-from defang_nb.provision.ports import Made, Operation, Waiting
+from defang_nb.provision.ports import Live, Made, Operation, Waiting
 
 _SECONDS = 10
 """How long an answer may be remembered: a task that is replaced has another address."""
@@ -57,6 +58,20 @@ class NamespaceType(AwsType):
                 return Made(id=each["Name"], outputs={"id": each["Id"]})
         return None
 
+    async def owned(self, project: str = "") -> Sequence[Live]:
+        found = await owned_namespaces(self.account, self.stack, project)
+        return [
+            Live(
+                urn=urn,
+                type=self.name,
+                id=each["Name"],
+                title="names of services",
+                inputs={"name": each["Name"], "vpc": self.base.vpc},
+                outputs={"id": each["Id"]},
+            )
+            for urn, each in found.items()
+        ]
+
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
         there = {each["Id"] for each in await self._namespaces()}
         return {
@@ -96,9 +111,7 @@ class NamespaceType(AwsType):
         return found
 
     async def _namespaces(self) -> list[Mapping[str, Any]]:
-        """Of this stack: all of them end alike."""
-        pages = await self.account.pages("servicediscovery", "list_namespaces")
-        return [each for page in pages for each in page["Namespaces"] if each["Name"].endswith(f".{self.stack}.internal")]
+        return await _namespaces(self.account, self.stack)
 
     async def _there(self, ids: Sequence[str]) -> list[str]:
         return [each["Id"] for each in await self._namespaces() if each["Id"] in ids]
@@ -140,6 +153,24 @@ class NameType(AwsType):
                     return Made(id=each["Id"], outputs={"arn": each["Arn"]})
         return None
 
+    async def owned(self, project: str = "") -> Sequence[Live]:
+        """All that is in a namespace of ours."""
+        found = await owned_namespaces(self.account, self.stack, project)
+        return [
+            Live(
+                urn=urn_of(names.parts(urn)[0], self.name, each["Name"]),
+                type=self.name,
+                id=each["Id"],
+                title=f"name {each['Name']}",
+                service=each["Name"],
+                inputs={"namespace": namespace["Id"], "name": each["Name"]},
+                outputs={"arn": each["Arn"]},
+                needs=(urn,),
+            )
+            for urn, namespace in found.items()
+            for each in await self._services([namespace["Id"]])
+        ]
+
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
         namespaces = sorted({each.inputs["namespace"] for each in recorded if each.inputs.get("namespace")})
         there = {each["Id"] for each in await self._services(namespaces)}
@@ -163,3 +194,20 @@ class NameType(AwsType):
             pages = await self.account.pages("servicediscovery", "list_services", **said)
             found += [each for page in pages for each in page["Services"]]
         return found
+
+
+async def _namespaces(account: Account, stack: str) -> list[Mapping[str, Any]]:
+    """Of this stack: all of them end alike."""
+    pages = await account.pages("servicediscovery", "list_namespaces")
+    return [each for page in pages for each in page["Namespaces"] if each["Name"].endswith(f".{stack}.internal")]
+
+
+async def owned_namespaces(account: Account, stack: str, project: str) -> dict[str, Mapping[str, Any]]:
+    """urn → those that carry our tags, of `project` ("": of any)."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for each in await _namespaces(account, stack):
+        answer = await account.call("servicediscovery", "list_tags_for_resource", ResourceARN=each["Arn"])
+        tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+        if tags.get(names.STACK) == stack and tags.get(names.URN) and project in ("", tags.get(names.PROJECT)):
+            found[tags[names.URN]] = each
+    return found

@@ -9,7 +9,8 @@ from defang_nb.model.resource import urn as urn_of
 from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.refusals import AwsError
-from defang_nb.providers.aws.types.base import AwsType, chunks, ignoring, is_ours
+from defang_nb.providers.aws.types.base import chunks, ignoring, is_ours
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 
 _MANY = 20
 """So many ARNs in one call."""
@@ -31,7 +32,7 @@ async def read(account: Account, operation: str, argument: str, key: str, arns: 
     return found
 
 
-class ElbType(AwsType):
+class ElbType(TaggedType):
     """One that is known by its ARN."""
 
     async def balancer(self, project: str) -> str:
@@ -55,6 +56,9 @@ class ElbType(AwsType):
                 if is_ours(self.tags(urn), each["Tags"]):
                     return str(each["ResourceArn"])
         return ""
+
+    def by_arn(self, arn: str) -> Known:
+        return Known(id=arn, outputs={"arn": arn})
 
     def project(self, urn: str) -> str:
         return names.parts(urn)[0]

@@ -9,7 +9,8 @@ from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.account import Answer
-from defang_nb.providers.aws.types.base import AwsType, ignoring, once_free
+from defang_nb.providers.aws.types.base import ignoring, once_free
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation
 
 _SELF = "self"
@@ -17,13 +18,15 @@ _GONE = ("InvalidGroup.NotFound", "InvalidGroupId.NotFound")
 _USED = ("DependencyViolation", "InvalidGroup.InUse", "ResourceInUse")
 
 
-class SecurityGroupType(AwsType):
+class SecurityGroupType(TaggedType):
     """Inputs: `vpc`, `description`, `ingress`: a list of {from: "self", a group or a network, port (all, without one)}.
 
     Outputs: `id`. Everything may go out. What is allowed by hand is found, and taken back.
     """
 
     name = kinds.GROUP
+    resource = "ec2:security-group"
+    of_service = False
     replace_on = frozenset({"vpc", "description"})
 
     async def create(self, operation: Operation) -> Made:
@@ -75,6 +78,21 @@ class SecurityGroupType(AwsType):
 
     def made(self, urn: str, answer: Answer) -> Made:
         return Made(id=answer["GroupId"], outputs={"id": answer["GroupId"]})
+
+    async def seen(self, arns: Mapping[str, str]) -> Mapping[str, Known]:
+        ids = {arn.rpartition("/")[2]: urn for urn, arn in arns.items()}
+        found = await self._groups([{"Name": "group-id", "Values": list(ids)}]) if ids else []
+        return {
+            ids[each["GroupId"]]: Known(
+                id=each["GroupId"],
+                outputs={"id": each["GroupId"]},
+                inputs={"vpc": each["VpcId"], "description": each["Description"], "ingress": _ingress(each)},
+            )
+            for each in found
+        }
+
+    def by_arn(self, arn: str) -> Known:
+        return Known(id=arn.rpartition("/")[2])
 
     async def _groups(self, filters: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
         answer = await self.account.call("ec2", "describe_security_groups", Filters=filters)

@@ -12,6 +12,7 @@ from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Answer
 from defang_nb.providers.aws.types.base import ignoring
 from defang_nb.providers.aws.types.elb import GONE, ElbType, first, read
+from defang_nb.providers.aws.types.inventory import Known
 from defang_nb.provision.ports import Made, Operation
 
 _NOTHING: Final = {
@@ -28,6 +29,8 @@ class ListenerType(ElbType):
     """
 
     name = kinds.LISTENER
+    resource = "elasticloadbalancing:listener/"
+    of_service = False
     replace_on = frozenset({"balancer", "port"})
 
     async def create(self, operation: Operation) -> Made:
@@ -62,6 +65,20 @@ class ListenerType(ElbType):
         there = {each["ListenerArn"] for each in found}
         return {each.urn: each.outputs if each.id in there else None for each in recorded}
 
+    async def seen(self, arns: Mapping[str, str]) -> Mapping[str, Known]:
+        """A listener's ARN has its load balancer's in it."""
+        return {
+            urn: Known(
+                id=arn,
+                outputs={"arn": arn},
+                inputs={
+                    "balancer": arn.replace(":listener/", ":loadbalancer/").rpartition("/")[0],
+                    "port": int(names.parts(urn)[1]),
+                },
+            )
+            for urn, arn in arns.items()
+        }
+
     async def delete(self, recorded: Recorded) -> None:
         await ignoring(GONE, self.account.call("elbv2", "delete_listener", ListenerArn=recorded.id))
 
@@ -85,6 +102,7 @@ class RuleType(ElbType):
     """Inputs: `listener` (ARN), `priority`, `hosts`, `paths`, `targets` (a target group's ARN). Outputs: `arn`."""
 
     name = kinds.RULE
+    resource = "elasticloadbalancing:listener-rule"
     replace_on = frozenset({"listener"})
     create_before_delete = True
 
@@ -125,6 +143,11 @@ class RuleType(ElbType):
         found = await read(self.account, "describe_rules", "RuleArns", "Rules", [each.id for each in recorded])
         there = {each["RuleArn"] for each in found}
         return {each.urn: each.outputs if each.id in there else None for each in recorded}
+
+    def by_arn(self, arn: str) -> Known:
+        """A rule's ARN has its listener's in it."""
+        listener = arn.replace(":listener-rule/", ":listener/").rpartition("/")[0]
+        return Known(id=arn, outputs={"arn": arn}, inputs={"listener": listener})
 
     async def delete(self, recorded: Recorded) -> None:
         await ignoring(GONE, self.account.call("elbv2", "delete_rule", RuleArn=recorded.id))

@@ -8,17 +8,20 @@ from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Answer
-from defang_nb.providers.aws.types.base import AwsType, ignoring
+from defang_nb.providers.aws.types.base import ignoring
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation
 
 _GONE = ("ResourceNotFoundException",)
 _EXISTS = ("ResourceAlreadyExistsException",)
 
 
-class LogGroupType(AwsType):
+class LogGroupType(TaggedType):
     """Inputs: `days` for which lines are kept. Outputs: `name`."""
 
     name = kinds.LOGS
+    resource = "logs:log-group"
+    of_service = False
 
     async def create(self, operation: Operation) -> Made:
         urn = operation.resource.urn
@@ -50,6 +53,10 @@ class LogGroupType(AwsType):
     def made(self, urn: str, answer: Answer) -> Made:
         name = self._name(urn)
         return Made(id=name, outputs={"name": name})
+
+    def by_arn(self, arn: str) -> Known:
+        name = arn.removesuffix(":*").rpartition(":")[2]
+        return Known(id=name, outputs={"name": name})
 
     def _name(self, urn: str) -> str:
         return names.log_group(self.stack, names.parts(urn)[0])

@@ -10,7 +10,8 @@ from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Answer
-from defang_nb.providers.aws.types.base import AwsType, ignoring
+from defang_nb.providers.aws.types.base import ignoring
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.provision.ports import Made, Operation
 
 IMAGES, CACHE = "images", "cache"
@@ -23,10 +24,12 @@ _KEPT: Final = {
 """What goes by itself: which images, and when."""
 
 
-class RepositoryType(AwsType):
+class RepositoryType(TaggedType):
     """No inputs: its name in the project is `images` or `cache`. Outputs: `name`, `uri`. Its images go with it."""
 
     name = kinds.REPOSITORY
+    resource = "ecr:repository"
+    of_service = False
 
     async def create(self, operation: Operation) -> Made:
         urn = operation.resource.urn
@@ -60,6 +63,15 @@ class RepositoryType(AwsType):
     def made(self, urn: str, answer: Answer) -> Made:
         name = answer["repositoryName"]
         return Made(id=name, outputs={"name": name, "uri": answer["repositoryUri"]})
+
+    async def seen(self, arns: Mapping[str, str]) -> Mapping[str, Known]:
+        found = await self._read([arn.partition("/")[2] for arn in arns.values()]) if arns else []
+        live = {each["repositoryArn"]: each for each in found}
+        made = {urn: self.made(urn, live[arn]) for urn, arn in arns.items() if arn in live}
+        return {urn: Known(id=each.id, outputs=each.outputs) for urn, each in made.items()}
+
+    def by_arn(self, arn: str) -> Known:
+        return Known(id=arn.partition("/")[2])
 
     def _name(self, urn: str) -> str:
         project, which = names.parts(urn)

@@ -8,15 +8,18 @@ from typing import Final
 
 from defang_nb.errors import DefangError
 from defang_nb.model.resource import Recorded
+from defang_nb.model.resource import urn as urn_of
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Answer
 from defang_nb.providers.aws.types.base import AwsType, ignoring, is_ours
-from defang_nb.provision.ports import Made, Operation, Waiting
+from defang_nb.provision.ports import Live, Made, Operation, Waiting
 
 _GONE = ("NoSuchEntity",)
 _EXISTS = ("EntityAlreadyExists",)
 _OWN = "own"
+_ABOUT = "service "
+"""What a role's description begins with; the rest of it is the service's name."""
 _LONGEST = 64
 _KNOWN = 10.0
 """Seconds until a new role is known to all that it concerns, nearly always. ECS tries again for a service, not for a task."""
@@ -46,7 +49,7 @@ class RoleType(AwsType):
                 Path=names.role_path(self.stack, names.parts(urn)[0]),
                 AssumeRolePolicyDocument=json.dumps(_TRUST),
                 PermissionsBoundary=inputs["boundary"],
-                Description=f"service {names.parts(urn)[1]}",
+                Description=f"{_ABOUT}{names.parts(urn)[1]}",
                 Tags=self.pairs(urn),
             )
 
@@ -82,6 +85,24 @@ class RoleType(AwsType):
         pages = [page for path in sorted(paths) for page in await self.account.pages("iam", "list_roles", PathPrefix=path)]
         there = {role["RoleName"] for page in pages for role in page["Roles"]}
         return {each.urn: each.outputs if each.id in there else None for each in recorded}
+
+    async def owned(self, project: str = "") -> Sequence[Live]:
+        """By their path and name: the tagging API knows no roles."""
+        pages = await self.account.pages("iam", "list_roles", PathPrefix=names.role_path(self.stack, project))
+        return [
+            Live(
+                urn=urn_of(role["Path"].split("/")[3], self.name, service),
+                type=self.name,
+                id=role["RoleName"],
+                title=f"role of {service}",
+                service=service,
+                outputs={"arn": role["Arn"]},
+                inputs={"boundary": self.base.boundary},
+            )
+            for page in pages
+            for role in page["Roles"]
+            if (service := role.get("Description", "").removeprefix(_ABOUT)) != role.get("Description", "")
+        ]
 
     async def delete(self, recorded: Recorded) -> None:
         name = recorded.id

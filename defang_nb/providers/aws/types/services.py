@@ -18,8 +18,9 @@ from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.providers.aws.types import last
-from defang_nb.providers.aws.types.base import AwsType, Together, chunks, ignoring, is_ours
+from defang_nb.providers.aws.types.base import Together, chunks, ignoring, is_ours
 from defang_nb.providers.aws.types.elb import read
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.providers.aws.types.tasks import container
 from defang_nb.provision.ports import LIVE_INPUTS, ApiClass, Made, Operation, Waiting
 
@@ -34,10 +35,11 @@ _TAKEN, _LEAVING = "not idempotent", "still Draining"
 """What ECS says where a service of that name is there. It has one code for all that is wrong with a service."""
 
 
-class ServiceType(AwsType):
+class ServiceType(TaggedType):
     """Inputs: see `compile`. Outputs: `name`, `arn`, `endpoints`."""
 
     name = kinds.SERVICE
+    resource = "ecs:service"
     replace_on = frozenset({"cluster"})
     api = ApiClass("aws services", 32)
 
@@ -142,6 +144,10 @@ class ServiceType(AwsType):
         service = answer["service"]
         return Made(id=service["serviceName"], outputs={"name": service["serviceName"], "arn": service["serviceArn"]})
 
+    def by_arn(self, arn: str) -> Known:
+        name = arn.rpartition("/")[2]
+        return Known(id=name, outputs={"name": name, "arn": arn}, inputs={"cluster": self.base.cluster})
+
     async def _answering(self, steady: Sequence[Waiting]) -> Any:
         """Which of them can be reached, as far as that hangs on the load balancer."""
         arns = sorted({arn for each in steady if (arn := each.operation.resource.inputs.get("balancer"))})
@@ -206,7 +212,7 @@ def network(inputs: Mapping[str, Json]) -> dict[str, Any]:
 
 
 def _changed(part: Any, urn: str, before: Mapping[str, Json], after: Mapping[str, Json]) -> list[tuple[str, Any]]:
-    old = part(urn, before) if before else {}
+    old = part(urn, before) if "task" in before else {}  # without: it was found by its tags only
     return [(key, value) for key, value in part(urn, after).items() if old.get(key) != value]
 
 

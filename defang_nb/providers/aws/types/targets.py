@@ -11,6 +11,7 @@ from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.account import Answer
 from defang_nb.providers.aws.types.base import ignoring, once_free
 from defang_nb.providers.aws.types.elb import GONE, LONGEST_NAME, ElbType, first, read
+from defang_nb.providers.aws.types.inventory import Known
 from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation
 
 _TAKEN = ("DuplicateTargetGroupName",)
@@ -22,6 +23,7 @@ class TargetGroupType(ElbType):
     `drain_seconds`. Outputs: `arn`."""
 
     name = kinds.TARGETS
+    resource = "elasticloadbalancing:targetgroup"
     replace_on = frozenset({"vpc", "port", "version"})
 
     async def create(self, operation: Operation) -> Made:
@@ -71,6 +73,23 @@ class TargetGroupType(ElbType):
         return {
             each.urn: {**each.outputs, LIVE_INPUTS: {"check": _live_check(live[each.id])}} if each.id in live else None
             for each in recorded
+        }
+
+    async def seen(self, arns: Mapping[str, str]) -> Mapping[str, Known]:
+        found = await read(self.account, "describe_target_groups", "TargetGroupArns", "TargetGroups", list(arns.values()))
+        live = {each["TargetGroupArn"]: each for each in found}
+        return {
+            urn: Known(
+                id=arn,
+                outputs={"arn": arn},
+                inputs={
+                    "vpc": live[arn]["VpcId"],
+                    "port": live[arn]["Port"],
+                    "version": live[arn].get("ProtocolVersion", "HTTP1"),
+                },
+            )
+            for urn, arn in arns.items()
+            if arn in live
         }
 
     async def delete(self, recorded: Recorded) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds, names
-from defang_nb.providers.aws.types.base import AwsType, chunks, ignoring, is_ours
+from defang_nb.providers.aws.types.base import chunks, ignoring, is_ours
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.provision.ports import Made, Operation
 
 _GONE = ("ClientException",)
@@ -19,10 +20,11 @@ _MANY = 10
 """So many revisions in one call that deletes them."""
 
 
-class TaskDefinitionType(AwsType):
+class TaskDefinitionType(TaggedType):
     """Inputs: see `compile.tasks.inputs`. Outputs: `arn`, which has the revision in it."""
 
     name = kinds.TASK
+    resource = "ecs:task-definition"
     idempotent = True
     """One revision more than is used does no harm."""
 
@@ -58,6 +60,9 @@ class TaskDefinitionType(AwsType):
         arns |= dict.fromkeys(await self._revisions(family, status="INACTIVE"))
         for some in chunks(list(arns), _MANY):
             await self.account.call("ecs", "delete_task_definitions", taskDefinitions=list(some))
+
+    def by_arn(self, arn: str) -> Known:
+        return Known(id=arn, outputs={"arn": arn})
 
     async def _revisions(self, family: str, *, status: str = "ACTIVE", newest: bool = False) -> list[str]:
         said: dict[str, Any] = {"familyPrefix": family, "status": status, "sort": "DESC"}

@@ -12,7 +12,8 @@ from defang_nb.errors import ConfigMissingError
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json, config_keys
 from defang_nb.providers.aws import kinds, names
-from defang_nb.providers.aws.types.base import AwsType, chunks, ignoring
+from defang_nb.providers.aws.types.base import chunks, ignoring
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.provision.ports import Made, Operation
 
 _MANY = 10
@@ -20,10 +21,11 @@ _MANY = 10
 _GONE = ("ParameterNotFound",)
 
 
-class TextType(AwsType):
+class TextType(TaggedType):
     """Inputs: `value`, `config_digests`. Outputs: `name`."""
 
     name = kinds.TEXT
+    resource = "ssm:parameter"
 
     async def create(self, operation: Operation) -> Made:
         urn = operation.resource.urn
@@ -50,6 +52,10 @@ class TextType(AwsType):
 
     async def delete(self, recorded: Recorded) -> None:
         await ignoring(_GONE, self.account.call("ssm", "delete_parameter", Name=recorded.id))
+
+    def by_arn(self, arn: str) -> Known:
+        name = "/" + arn.partition("/")[2]
+        return Known(id=name, outputs={"name": name})
 
     def _name(self, urn: str) -> str:
         return names.text_parameter(self.stack, urn)
