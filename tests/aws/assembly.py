@@ -19,6 +19,7 @@ from tests.aws.runners.base import Behaviour, Run, fits
 from tests.aws.runners.container import Docker, Engine
 from tests.aws.runners.instant import Instant
 from tests.aws.runners.process import Process
+from tests.aws.stores import Stores
 
 DEFAULT = ((r"defang_nb\.cd", "process"),)
 """cd's own task is always really run."""
@@ -55,6 +56,7 @@ class Parts:
     choice: Choice
     balancer: Balancer
     formation: Formation
+    stores: Stores
 
     def begin(self, url: str, docker: str = "", kaniko: str = "") -> None:
         """`url`: its own. `docker`: the host of an engine, `kaniko` the executor's image there."""
@@ -73,6 +75,7 @@ class Parts:
     def reset(self, pace: float) -> None:
         self.choice.rules = list(DEFAULT)
         self.formation.clear()
+        self.stores.clear()
         self.world.clear()
         if self.choice.engine:
             self.choice.engine.clear()
@@ -80,6 +83,7 @@ class Parts:
             haste.reset()
         self.world.pace = pace
         self.world.problems.clear()
+        self.stores.problems.clear()
         self.layer.faults.set([])
         self.layer.guard.clear()
         self.layer.ledger.clear()
@@ -90,7 +94,9 @@ def assemble(pace: float, registry: str = "") -> Parts:
     layer = Layer()
     choice = Choice()
     world = World(lambda task: choice(task, world), Registry(registry), pace)
-    parts = Parts(layer, world, choice, Balancer(world), Formation(lambda: world.pace))
+    stores = Stores(lambda: world.pace, lambda: choice.engine)
+    parts = Parts(layer, world, choice, Balancer(world), Formation(lambda: world.pace), stores)
+    world.drivers.append(stores.step)
     layer.before.append(world.registry.before)
     Api(world)
     haste.patch()
@@ -106,7 +112,7 @@ def assemble(pace: float, registry: str = "") -> Parts:
         "metadata": lambda path: metadata(world, path),
         "behaviours": lambda asked: _behave(world, asked),
         "pace": lambda asked: setattr(world, "pace", asked["seconds"]),
-        "problems": lambda _: [*layer.ledger.problems, *world.problems],
+        "problems": lambda _: [*layer.ledger.problems, *world.problems, *stores.problems],
         "tasks": lambda _: [_told(each) for each in world.tasks()],
     }
     return parts

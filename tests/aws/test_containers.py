@@ -171,3 +171,53 @@ def test_nothing_of_a_task_is_left_on_the_engine(real_yard: Yard, dockerd: Any) 
         mine = {"label": "aws-simulation"}
         assert [*client.containers.list(all=True, filters=mine), *client.networks.list(filters=mine)] == []
     assert json.dumps(real_yard.simulation.problems()) == "[]"
+
+
+POSTGRES = """
+import socket, ssl, struct
+def asked(tls):
+    s = socket.create_connection((HOST, 5432))
+    if tls:
+        s.sendall(bytes.fromhex("0000000804d2162f")); assert s.recv(1) == b"S"
+        s = ssl.create_default_context().wrap_socket(s, server_hostname=HOST)
+    body = struct.pack(">i", 196608) + b"user\\0ada\\0database\\0shop\\0\\0"
+    s.sendall(struct.pack(">i", len(body) + 4) + body)
+    kind, _, code = struct.unpack(">cii", s.recv(9))
+    print(kind, code)
+asked(False); asked(True)
+"""
+REDIS = """
+import socket, ssl
+s = ssl.create_default_context().wrap_socket(socket.create_connection((HOST, 6379)), server_hostname=HOST)
+s.sendall(b"AUTH a-long-enough-token\\r\\nSET a 1\\r\\nGET a\\r\\n"); print(s.recv(99).split())
+"""
+
+
+def test_managed_stores_answer_at_their_endpoints(real_yard: Yard) -> None:
+    yard = real_yard
+    rds, cache = yard.client("rds"), yard.client("elasticache")
+    rds.create_db_subnet_group(DBSubnetGroupName="g", DBSubnetGroupDescription="g", SubnetIds=yard.subnets)
+    cache.create_cache_subnet_group(CacheSubnetGroupName="g", CacheSubnetGroupDescription="g", SubnetIds=yard.subnets)
+    db = {"DBInstanceIdentifier": "db", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20}
+    rds.create_db_instance(**db, MasterUsername="ada", MasterUserPassword="lovelace", DBName="shop", DBSubnetGroupName="g")
+    group = {"ReplicationGroupId": "c", "ReplicationGroupDescription": "c", "CacheSubnetGroupName": "g"}
+    cache.create_replication_group(**group, AuthToken="a-long-enough-token", TransitEncryptionEnabled=True)
+
+    def available() -> bool:
+        return (
+            rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] == "available"
+            and cache.describe_replication_groups()["ReplicationGroups"][0]["Status"] == "available"
+        )
+
+    until(lambda: available() or yard.simulation.problems(), seconds=LONG)
+    assert yard.simulation.problems() == []
+    endpoint = rds.describe_db_instances()["DBInstances"][0]["Endpoint"]["Address"]
+    primary = cache.describe_replication_groups()["ReplicationGroups"][0]["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    for name, host, code, said in (
+        ("pg", endpoint, POSTGRES, ["b'R' 10", "b'R' 10"]),  # it asks for a password by SCRAM
+        ("redis", primary, REDIS, ["[b'+OK', b'+OK', b'$1', b'1']"]),
+    ):
+        command = ["python3", "-c", f"HOST = {host!r}\n{code}"]
+        arn = yard.run(yard.define(name, image="python:3.12-slim", command=command))
+        until(lambda arn=arn: yard.task(arn)["lastStatus"] == "STOPPED", seconds=LONG)
+        assert yard.messages(name) == said

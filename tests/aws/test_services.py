@@ -124,3 +124,19 @@ def test_what_makes_a_second_one_is_refused(yard: Yard) -> None:
     arn = lonely["TargetGroups"][0]["TargetGroupArn"]
     with pytest.raises(ClientError, match="does not have an associated load balancer"):
         yard.serve("other", definition, loadBalancers=[{"targetGroupArn": arn, "containerName": "web", "containerPort": 80}])
+
+
+def test_stores_take_their_time(yard: Yard) -> None:
+    rds, cache = yard.client("rds"), yard.client("elasticache")
+    db = {"DBInstanceIdentifier": "db", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20}
+    rds.create_db_instance(**db, MasterUsername="postgres", MasterUserPassword="password")
+    cache.create_replication_group(ReplicationGroupId="c", ReplicationGroupDescription="c", Engine="valkey")
+
+    def states() -> set[str]:
+        return {
+            rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"],
+            cache.describe_replication_groups()["ReplicationGroups"][0]["Status"],
+        }
+
+    assert states() == {"creating"}
+    until(lambda: states() == {"available"})

@@ -40,6 +40,8 @@ class World:
         """What calls with a client token gave: (operation, token) → answer."""
         self.runs: dict[str, Run] = {}
         self.problems: list[str] = []
+        self.drivers: list[Callable[[float], None]] = []
+        """Driven too: what else moves by itself."""
         self._choose = choose
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="ecs", daemon=True)
@@ -120,6 +122,8 @@ class World:
             if task.last_status != "STOPPED":
                 self._advance(task, moment)
                 names.follow(task)
+        for drive in self.drivers:
+            drive(moment)
         for service in self.services():
             if service.status != "INACTIVE":
                 tasks = self.tasks_of(service)

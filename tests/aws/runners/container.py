@@ -18,6 +18,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount, Ulimit
 from moto.servicediscovery.models import servicediscovery_backends
 
+from tests.aws.authority import BUNDLE, Authority
 from tests.aws.ecs.task import Container, Task
 from tests.aws.registry import Registry
 from tests.aws.runners import kaniko
@@ -38,6 +39,7 @@ class Engine:
     kaniko: str
     url: str
     making: threading.Lock = field(default_factory=threading.Lock)
+    authority: Authority = field(default_factory=Authority)
 
     def client(self) -> Any:
         return docker.DockerClient(base_url=self.host, timeout=120)
@@ -166,6 +168,7 @@ class Docker(Run):
 
     def _mounts(self, container: Container) -> Iterator[Mount]:
         assert self.engine is not None
+        yield Mount(BUNDLE, str(self.engine.authority.bundle), type="bind", read_only=True)
         volumes = {each["name"]: each for each in self.task.definition.volumes or ()}
         for each in container.definition.get("mountPoints") or ():
             efs = volumes.get(each["sourceVolume"], {}).get("efsVolumeConfiguration")
