@@ -17,7 +17,7 @@ from defang_nb.client import loop
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.plans import read_plan
 from defang_nb.client.stacks import load_stack
-from defang_nb.client.workspace import Say, Workspace
+from defang_nb.client.workspace import Workspace
 from defang_nb.errors import ComposeError, ConfigMissingError, NotFoundError, UnsupportedError, UsageError
 from defang_nb.model.events import Diagnosed, Event, Kind, Payload, Requested
 from defang_nb.model.project import Project
@@ -26,6 +26,7 @@ from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.model.stack import Stack
 from defang_nb.model.value import ConfigRef
 from defang_nb.model.view import DeploymentView, reduce
+from defang_nb.providers.base import Say
 
 if TYPE_CHECKING:
     from defang_nb.build.image import Prepared

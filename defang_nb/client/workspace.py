@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +14,13 @@ from defang_nb.errors import CdError, NotFoundError, VersionMismatchError
 from defang_nb.model.events import Event, Finished
 from defang_nb.model.request import PROTOCOL, DeployRequest
 from defang_nb.model.stack import Stack
-from defang_nb.providers.base import Provider
+from defang_nb.providers.base import Provider, Say
 from defang_nb.providers.history import History
 from defang_nb.providers.registry import provider_for
 
 if TYPE_CHECKING:
     from defang_nb.build.image import Prepared
     from defang_nb.client.channel import Cd
-
-Say = Callable[[str], None]
-"""Tells in a few words what is being done."""
 
 _HANDOVER = 5.0
 """Seconds in which a workspace goes on looking for a cd that answers, while one ends and another starts."""
@@ -45,6 +42,7 @@ class Workspace:
     async def start(self, request: DeployRequest, prepared: Sequence[Prepared], say: Say) -> None:
         """Upload what the store lacks (nothing for a dry run), and hand the request to a cd, launched if need be."""
         if not request.dry_run:
+            await self.provider.prepare(say)
             await self._upload(prepared, say)
         from defang_nb.client.channel import UnreachableError
 

@@ -25,6 +25,10 @@ def _action(path: tuple[str, ...]) -> Callable[[Invocation, Host], Any]:
             from defang_nb.commands.compose import compose_config
 
             return compose_config
+        case ("cd", what):
+            from defang_nb.commands import cd
+
+            return {"install": cd.install, "status": cd.status, "teardown": cd.teardown}[what]
         case ("doctor",):
             from defang_nb.commands.doctor import doctor
 

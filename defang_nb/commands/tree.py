@@ -335,6 +335,31 @@ TREE: tuple[Command, ...] = (
         ("stack doctor", "stack doctor -p shop --remove-orphans --yes"),
     ),
     Command(
+        ("cd", "install"),
+        "prepare a stack's account: network, cluster, roles, bucket",
+        "`up` does it by itself the first time. Run again it resumes what was interrupted, and renews what is older than this\n"
+        "version; where all is well it changes nothing.",
+        (STACK, JSON),
+        (),
+        ("cd install -s prod",),
+    ),
+    Command(
+        ("cd", "status"),
+        "tell how a stack's account is prepared",
+        "Changes nothing.",
+        (STACK, JSON),
+        (),
+        ("cd status -s prod",),
+    ),
+    Command(
+        ("cd", "teardown"),
+        "take the preparation of a stack's account away",
+        "Refused while anything is deployed there, by any stack. The bucket stays, with the record of what was deployed.",
+        (STACK, YES),
+        (),
+        ("cd teardown -s prod --yes",),
+    ),
+    Command(
         ("compose", "config"),
         "check the Compose files and print what they mean",
         "Everything is resolved: variables, override files, `extends`, `include`, profiles, defaults. What is printed is\n"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -15,6 +15,9 @@ from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
 from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
 from defang_nb.provision.ports import ObjectStore, ResourceType
+
+Say = Callable[[str], None]
+"""Tells in a few words what is being done."""
 
 
 class TlsKeys(msgspec.Struct, frozen=True):
@@ -85,8 +88,12 @@ class Provider(Protocol):
         """What of the project can't be honoured (errors), or is honoured differently (warnings). Reads, changes nothing."""
         ...
 
+    async def prepare(self, say: Say) -> None:
+        """Make sure that what every deployment needs is there (one read when it is); `say` hears what takes long, later too."""
+        ...
+
     async def store(self) -> ObjectStore:
-        """The stack's object store; bootstraps it the first time (one read when it is current)."""
+        """The stack's object store. Raises `NotFoundError` where there is none, since nothing was ever prepared."""
         ...
 
     async def find_cd(self) -> CdAddress | None:
@@ -135,4 +142,32 @@ class Provider(Protocol):
 
     def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
         """What these services (none: all) use: a sample of every running replica about once a second, until closed."""
+        ...
+
+
+class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
+    """How a stack's account is prepared. `state` is the provider's own word, "" where it is not; `reason` why it is so.
+
+    `current`: it can be used, and is not older than this version; `bucket` is where the record of every stack is kept.
+    """
+
+    account: str
+    region: str
+    state: str = ""
+    reason: str = ""
+    revision: int = 0
+    current: bool = False
+    bucket: str = ""
+
+
+@runtime_checkable
+class Bootstrapped(Protocol):
+    """A provider whose account has to be prepared. One need not be that."""
+
+    async def bootstrap(self) -> Bootstrap:
+        """How it is. Changes nothing."""
+        ...
+
+    async def teardown(self, say: Say) -> str:
+        """Take the preparation away; what stays on purpose, in words. Raises `UsageError` while anything is deployed."""
         ...

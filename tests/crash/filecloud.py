@@ -22,7 +22,7 @@ from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
 from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus
 from defang_nb.model.value import ref
-from defang_nb.providers.base import CdAddress
+from defang_nb.providers.base import CdAddress, Say
 from defang_nb.providers.local.config import FileConfigStore
 from defang_nb.providers.local.launcher import Launcher
 from defang_nb.providers.local.paths import StackPaths
@@ -171,6 +171,9 @@ class FileCloudProvider:
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
         return ()
+
+    async def prepare(self, say: Say) -> None:
+        return None
 
     async def store(self) -> ObjectStore:
         return self._store

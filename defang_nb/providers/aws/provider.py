@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 
-from defang_nb.errors import ProviderError, UsageError
+from defang_nb.errors import NotFoundError, ProviderError, UsageError
 from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
@@ -28,12 +27,10 @@ from defang_nb.providers.aws.launch.record import LAUNCH_VARIABLE, Launches
 from defang_nb.providers.aws.modes import mode_of
 from defang_nb.providers.aws.store import BucketStore
 from defang_nb.providers.aws.types import resource_types
-from defang_nb.providers.base import CdAddress, Session
+from defang_nb.providers.base import Bootstrap, CdAddress, Say, Session
 from defang_nb.provision.bootstrap import bootstrap
 from defang_nb.provision.ports import ObjectStore, ResourceType
 from defang_nb.provision.state import State
-
-_log = logging.getLogger(__name__)
 
 
 class AwsProvider:
@@ -47,6 +44,8 @@ class AwsProvider:
         self._account = Account(settings)
         self._config = ParameterConfigStore(self._account, stack.name)
         self._base: Base | None = None
+        self._made: Launcher | None = None
+        self._say: Say = lambda _: None
 
     @property
     def stack(self) -> Stack:
@@ -63,6 +62,16 @@ class AwsProvider:
     def check(self, project: Project) -> Sequence[Diagnostic]:
         mode_of(self._stack.settings)
         return check(project)
+
+    async def prepare(self, say: Say) -> None:
+        """In cd, nothing: its client did it. Raises `ProviderError`."""
+        self._say = say
+        if self._base is None and not self._in_cd:
+            stack = BootstrapStack(self._account)
+            self._base = await stack.base()
+            if self._base is None:
+                self._base = await stack.install(say)
+                await bootstrap(store_of(self._account, self._base.bucket, self._stack.name))
 
     async def store(self) -> ObjectStore:
         return await self._bucket_store()
@@ -123,20 +132,27 @@ class AwsProvider:
     def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
         raise UsageError("what services use can't be shown for AWS yet", hint="see Container Insights in CloudWatch")
 
-    async def prepare(self, say: object = None) -> Base:
-        """The bootstrap, made or renewed where it has to be. Raises `ProviderError`."""
+    async def bootstrap(self) -> Bootstrap:
+        return await BootstrapStack(self._account).status()
+
+    async def teardown(self, say: Say) -> str:
+        bucket = await BootstrapStack(self._account).teardown(say)
+        return f"the bucket {bucket}, with the record of what was deployed: delete it by hand, or leave it for the next time"
+
+    async def _prepared(self) -> Base:
+        """What the bootstrap made. Raises `NotFoundError` where it was never made, or is older than we are."""
         if self._base is None:
-            stack = BootstrapStack(self._account)
-            self._base = await stack.base()
-            if self._base is None and self._in_cd:
-                raise ProviderError("the account's bootstrap is gone, or older than this cd", hint="defang-nb cd install")
-            if self._base is None:
-                self._base = await stack.install(_log.info)
-                await bootstrap(store_of(self._account, self._base.bucket, self._stack.name))
+            self._base = await BootstrapStack(self._account).base()
+        if self._base is None:
+            who = await self._account.identity()
+            raise NotFoundError(
+                f"account {who.account} is not prepared in {self._account.region}, or by an older version",
+                hint=f"`up` prepares it, and so does `defang-nb cd install --stack {self._stack.name}`",
+            )
         return self._base
 
     async def _bucket_store(self) -> BucketStore:
-        return store_of(self._account, (await self.prepare()).bucket, self._stack.name)
+        return store_of(self._account, (await self._prepared()).bucket, self._stack.name)
 
     async def _mains(self, project: str) -> list[Recorded]:
         state = await State.open(await self.store(), project)
@@ -144,19 +160,17 @@ class AwsProvider:
 
     async def _launcher(self) -> Launcher:
         if self._made is None:
-            base, store = await self.prepare(), await self._bucket_store()
+            base, store = await self._prepared(), await self._bucket_store()
             self._made = Launcher(
                 self._account, base, self._stack, Launches(self._account, store, self._stack.name), self._cd_image
             )
         return self._made
 
-    _made: Launcher | None = None
-
     async def _cd_image(self) -> str:
         from defang_nb.providers.aws.launch.image import CdImage
 
         kaniko = self._stack.settings.get(IMAGE_SETTING, "")
-        return await CdImage(self._account, await self.prepare(), await self._bucket_store(), _log.info, kaniko).reference()
+        return await CdImage(self._account, await self._prepared(), await self._bucket_store(), self._say, kaniko).reference()
 
     @cached_property
     def _known(self) -> Base:

@@ -16,7 +16,7 @@ from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
 from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
-from defang_nb.providers.base import CdAddress, Session
+from defang_nb.providers.base import CdAddress, Say, Session
 from defang_nb.providers.local.config import FileConfigStore
 from defang_nb.providers.local.engines import DOCKER, PROCESS, Choice, LocalEngine, choose, remember
 from defang_nb.providers.local.paths import StackPaths, private
@@ -47,6 +47,9 @@ class LocalProvider:
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
         return self._backend.check(project)
+
+    async def prepare(self, say: Say) -> None:
+        """This machine is what it is."""
 
     async def store(self) -> ObjectStore:
         self._paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)

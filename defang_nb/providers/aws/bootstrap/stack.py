@@ -7,17 +7,17 @@ codes".
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from defang_nb.errors import ProviderError, UsageError
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.template import (
+    CD_REPOSITORY,
     CD_TASK,
     KANIKO_TASK,
     REVISION,
@@ -28,12 +28,11 @@ from defang_nb.providers.aws.bootstrap.template import (
 from defang_nb.providers.aws.names import MANAGED_BY, MANAGER, pairs
 from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.providers.aws.store import BucketStore
+from defang_nb.providers.base import Bootstrap, Say
 from defang_nb.provision.state import State
 
 STORES = "stacks"
 """What the keys of every stack's store begin with, in the bucket."""
-
-Say = Callable[[str], None]
 
 PACE = 2.0
 """Seconds between two looks at CloudFormation."""
@@ -54,18 +53,6 @@ def store_of(account: Account, bucket: str, stack: str) -> BucketStore:
     return BucketStore(account, bucket, f"{STORES}/{stack}")
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """`state` is CloudFormation's word, "" where there is no stack. `current`: it can be used, and is not older than we are."""
-
-    account: str
-    region: str
-    state: str = ""
-    reason: str = ""
-    revision: int = 0
-    current: bool = False
-    bucket: str = ""
-
-
 class BootstrapStack:
     """Of one account and region. Methods raise `ProviderError`: no credentials, what was denied, what failed and why."""
 
@@ -78,11 +65,11 @@ class BootstrapStack:
         found = await self._find()
         return self._base(found) if found and _is_current(found) else None
 
-    async def status(self) -> Status:
+    async def status(self) -> Bootstrap:
         who, found = await self._account.identity(), await self._find()
         if found is None:
-            return Status(account=who.account, region=self._account.region)
-        return Status(
+            return Bootstrap(account=who.account, region=self._account.region)
+        return Bootstrap(
             account=who.account,
             region=self._account.region,
             state=found["StackStatus"],
@@ -181,8 +168,12 @@ class BootstrapStack:
         await self._settle(say)
 
     async def _remove(self, say: Say) -> None:
+        with contextlib.suppress(AwsError):  # there is no repository, of an attempt that failed early
+            pages = await self._account.pages("ecr", "list_images", repositoryName=CD_REPOSITORY)
+            if images := [each for page in pages for each in page["imageIds"]]:
+                await self._account.call("ecr", "batch_delete_image", repositoryName=CD_REPOSITORY, imageIds=images[:100])
         await self._account.call("cloudformation", "delete_stack", StackName=STACK)
-        await self._settle(say)
+        await self._settle(say, "removed")
 
     async def _template(self, *, owned: bool = False) -> str:
         """`owned`: the stack made its bucket itself, unless it took a former one over."""
@@ -207,7 +198,7 @@ class BootstrapStack:
             raise
         return True
 
-    async def _settle(self, say: Say, *, check: bool = True) -> None:
+    async def _settle(self, say: Say, what: str = "made", *, check: bool = True) -> None:
         """Until nothing is in progress any more, telling each resource. Raises `ProviderError` for what failed, and why."""
         began, told = time.monotonic(), set()
         since = None
@@ -228,8 +219,9 @@ class BootstrapStack:
                 raise ProviderError(f"the bootstrap stack is still {state} after {_PATIENCE / 60:g} minutes")
             await asyncio.sleep(self._pace)
         if check and state and state not in _FINE:
+            why = _why(fresh) or (found or {}).get("StackStatusReason", state)
             raise ProviderError(
-                f"the account could not be prepared: {_why(fresh) or (found or {}).get('StackStatusReason', state)}",
+                f"the account's preparation could not be {what}: {why}",
                 hint="once that is mended, run it again: it goes on by itself",
             )
 
