@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from defang_nb.commands.parse import parse
-from defang_nb.commands.tree import Face
+from defang_nb.commands.words import Face
 from defang_nb.errors import DefangError, UsageError
 
 INTERRUPTED = 130

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from defang_nb.commands.host import Source, goes_on
-from defang_nb.commands.tree import Face
+from defang_nb.commands.words import Face
 from defang_nb.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from defang_nb.client import api
 from defang_nb.commands import secrets
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
-from defang_nb.commands.tree import STDIN, Face
+from defang_nb.commands.tree import STDIN
+from defang_nb.commands.words import Face
 from defang_nb.errors import DefangError, UsageError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from defang_nb.commands.tree import Argument, Command, Complete, Face, Option
+from defang_nb.commands.words import Argument, Command, Complete, Face, Option
 from defang_nb.scaffold.frameworks import FRAMEWORKS
 
 APP = Command(

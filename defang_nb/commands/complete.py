@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from defang_nb.commands.parse import plain_words, takes_rest
-from defang_nb.commands.tree import Arity, Command, Complete, Face, Option, tree
+from defang_nb.commands.tree import tree
+from defang_nb.commands.words import Arity, Command, Complete, Face, Option
 
 Lookup = Callable[[Complete], Iterable[str]]
 """The names that there are of one sort, as far as they are known without waiting."""

@@ -13,7 +13,7 @@ import msgspec
 from defang_nb.client.stacks import load_stack
 from defang_nb.commands.host import Host
 from defang_nb.commands.parse import Invocation
-from defang_nb.commands.tree import Face
+from defang_nb.commands.words import Face
 from defang_nb.model.stack import LOCAL
 from defang_nb.providers.local.docker.find import environment, find
 from defang_nb.providers.local.engines import DOCKER, choose

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from defang_nb.commands.tree import Arity, Command, Face, Option, tree
+from defang_nb.commands.tree import tree
+from defang_nb.commands.words import Arity, Command, Face, Option
 from defang_nb.errors import DefangError
 
 _INTRO = "Put a Compose application on a cloud, or live on this machine."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from defang_nb.commands.tree import Face
+from defang_nb.commands.words import Face
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment

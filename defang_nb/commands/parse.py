@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from defang_nb.commands.tree import Argument, Arity, Command, Face, Option, tree
+from defang_nb.commands.tree import tree
+from defang_nb.commands.words import Argument, Arity, Command, Face, Option
 from defang_nb.errors import UsageError
 
 

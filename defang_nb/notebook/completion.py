@@ -11,7 +11,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, context_
 
 from defang_nb.commands.app import APP
 from defang_nb.commands.complete import complete, complete_options
-from defang_nb.commands.tree import Complete, Face
+from defang_nb.commands.words import Complete, Face
 from defang_nb.errors import DefangError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.compose_place import Place, names_of, place

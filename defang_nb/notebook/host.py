@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from defang_nb.commands.follow import told
 from defang_nb.commands.host import Source, goes_on
-from defang_nb.commands.tree import Face
+from defang_nb.commands.words import Face
 from defang_nb.errors import UsageError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.live import LiveView, bundle

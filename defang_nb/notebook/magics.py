@@ -11,7 +11,7 @@ from traitlets import Bool, Int, TraitError, Unicode, validate
 from defang_nb.commands.app import APP
 from defang_nb.commands.help import help_text
 from defang_nb.commands.parse import parse, parse_cell, split
-from defang_nb.commands.tree import Face
+from defang_nb.commands.words import Face
 from defang_nb.errors import UsageError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.expand import expand

@@ -6,7 +6,7 @@ import pytest
 
 from defang_nb.commands.parse import parse
 from defang_nb.commands.secrets import Setting, settings, stands_in_cell
-from defang_nb.commands.tree import Face
+from defang_nb.commands.words import Face
 from defang_nb.errors import UsageError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.host import NotebookHost

@@ -11,7 +11,8 @@ import pytest
 from defang_nb.commands.complete import complete
 from defang_nb.commands.help import help_text
 from defang_nb.commands.parse import parse, split
-from defang_nb.commands.tree import BOTH, TREE, Command, Complete, Face, tree
+from defang_nb.commands.tree import TREE, tree
+from defang_nb.commands.words import BOTH, Command, Complete, Face
 from defang_nb.errors import UsageError
 
 NAMES = {
@@ -167,6 +168,7 @@ def test_names_and_flags_are_unique() -> None:
                 "cancel",
                 "rollback",
                 "stack",
+                "cd",
                 "compose",
                 "show",
                 "doctor",
