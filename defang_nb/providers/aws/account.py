@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from defang_nb.errors import ProviderError, UsageError
+from defang_nb.providers.aws import quotas
 from defang_nb.providers.aws.refusals import AwsError, refusal
 from defang_nb.provision.ports import TransientError
 
@@ -76,7 +77,10 @@ class Account:
         Raises `AwsError` (with AWS's own code) for what AWS refuses, `TransientError` for what is worth trying again,
         `ProviderError` for credentials and connections, `UsageError` for a region or profile that does not exist.
         """
-        return await self.asked(service, operation, lambda client: getattr(client, operation)(**arguments))
+        try:
+            return await self.asked(service, operation, lambda client: getattr(client, operation)(**arguments))
+        except AwsError as error:
+            raise await quotas.explained(self, error) from None
 
     async def pages(self, service: str, operation: str, /, **arguments: Any) -> list[Answer]:
         """Every page of a listing that boto3 knows how to page, in order."""

@@ -5,7 +5,9 @@ import pytest
 from defang_nb.errors import ProviderError, UsageError
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.names import physical
+from defang_nb.providers.aws.quotas import quota
 from defang_nb.providers.aws.refusals import AwsError
+from tests.aws.handle import Simulation
 
 
 async def test_says_who_we_are(account: Account) -> None:
@@ -47,3 +49,27 @@ def test_a_name_too_long_stays_one_name() -> None:
     assert len(long) <= 32
     assert long == physical("project", "x" * 60, longest=32)
     assert long != physical("project", "x" * 61, longest=32)
+
+
+async def test_a_quota_is_named_with_what_there_is_of_it(simulation: Simulation) -> None:
+    fault = {"kind": "refuse", "calls": "ec2:CreateSecurityGroup", "code": "SecurityGroupLimitExceeded", "message": "no more"}
+    simulation.faults(fault)
+    account = Account({"AWS_REGION": "eu-central-1"})
+    with pytest.raises(AwsError, match=r"VPC security groups per Region, \d+ now.*no more") as full:
+        await account.call("ec2", "create_security_group", GroupName="a", Description="a")
+    assert full.value.hint.endswith("servicequotas/home/services/vpc")
+    assert full.value.code == "SecurityGroupLimitExceeded"
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "message", "name"),
+    [
+        ("elbv2.create_load_balancer", "TooManyLoadBalancers", "", "Application Load Balancers per Region"),
+        ("ecs.run_task", "ClientException", "You've reached the limit on the number of vCPUs you can run", "Fargate On-Demand"),
+        ("ecs.run_task", "ClientException", "something else", None),
+        ("ec2.run_instances", "LimitExceededException", "", None),
+    ],
+)
+def test_which_quota_it_is(call: str, code: str, message: str, name: str | None) -> None:
+    found = quota(AwsError(message, code=code, call=call))
+    assert (found is None) if name is None else (found is not None and found.name.startswith(name))

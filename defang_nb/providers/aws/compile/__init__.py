@@ -15,6 +15,7 @@ from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.compile import discovery, front, health, tasks
 from defang_nb.providers.aws.compile.context import Context
 from defang_nb.providers.aws.modes import Mode
+from defang_nb.providers.local.docker import stores
 from defang_nb.providers.local.process.names import as_json
 
 IMAGES, CACHE = "images", "cache"
@@ -104,6 +105,10 @@ def _service(context: Context, service: Service, hosts: Mapping[str, Json]) -> I
         )
 
 
+def _awaited(service: Service) -> bool:
+    return service.one_off or stores.kind(service) is not None
+
+
 def _role(context: Context, service: Service) -> dict[str, Json]:
     return {"boundary": context.base.boundary, "policies": list(service.policies)}
 
@@ -163,11 +168,14 @@ def _scaling(context: Context, service: Service) -> dict[str, Json]:
 
 
 def _needs(context: Context, service: Service) -> dict[str, Need]:
-    """As on one's own machine: a one-off is always waited for until it is done."""
+    """As on one's own machine: a store is always waited for until it is usable, and a one-off until it is done.
+
+    Who starts too early ends, and ECS gives a service up that ends three times.
+    """
     services = context.project.services
     return {
         context.urn(main_type(services[name]), name): (
-            Need.CREATED if dependency.condition is Condition.STARTED and not services[name].one_off else Need.READY
+            Need.CREATED if dependency.condition is Condition.STARTED and not _awaited(services[name]) else Need.READY
         )
         for name, dependency in service.depends_on.items()
         if name in services

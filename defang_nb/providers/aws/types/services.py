@@ -22,7 +22,7 @@ from defang_nb.providers.aws.types.base import Together, chunks, ignoring, is_ou
 from defang_nb.providers.aws.types.elb import read
 from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.providers.aws.types.tasks import container
-from defang_nb.provision.ports import LIVE_INPUTS, ApiClass, Made, Operation, Waiting
+from defang_nb.provision.ports import LIVE_INPUTS, ApiClass, Made, Operation, TransientError, Waiting
 
 MANY = 10
 """So many services, or tasks, in one call that describes them."""
@@ -33,6 +33,8 @@ _SHOWS = 15.0
 _GONE = ("ServiceNotFoundException", "ServiceNotActiveException", "ClusterNotFoundException")
 _TAKEN, _LEAVING = "not idempotent", "still Draining"
 """What ECS says where a service of that name is there. It has one code for all that is wrong with a service."""
+_SOON = ("does not have an associated load balancer", "service linked role", "Unable to assume role")
+"""What it says of something that was made a moment ago, and is not known everywhere."""
 
 
 class ServiceType(TaggedType):
@@ -75,6 +77,8 @@ class ServiceType(TaggedType):
             if _LEAVING in error.message:  # one of this name was deleted, and its last tasks still stop
                 await self._leaving.gone(self.called(urn))
                 made = self.made(urn, await make())
+            elif any(sign in error.message for sign in _SOON):
+                raise TransientError(error.message, after=2.0, refused=True) from None
             elif _TAKEN in error.message and (found := await self.find(urn)) is not None:
                 made = found
             else:
