@@ -61,6 +61,7 @@ bench: setup ## speed and memory, as a table
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python scripts/bench_engine.py
 	$(BIN)/python scripts/bench_context.py
+	$(BIN)/python scripts/bench_aws.py
 	$(BIN)/python scripts/bench_containers.py
 
 compare: setup ## the Compose loader beside docker compose: our cases, or the files of FOLDERS="a b"; RECORD=1 keeps its answers
