@@ -88,6 +88,9 @@ class Balancer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.rstrip("\r\n").split("\r\n")
         method, target, version = first.split(" ", 2)
+        if method == "CONNECT" and arn is None:
+            await _tunnel(target, reader, writer)
+            return
         headers = [line.partition(":")[::2] for line in lines]
         host = next((value.strip() for key, value in headers if key.lower() == "host"), "")
         url = urlsplit(target if "://" in target else f"http://{host}{target}")
@@ -126,15 +129,18 @@ class Balancer:
         if action["Type"] != "forward":
             return None, (501, f"the simulation does not know {json.dumps(action)}")
         places = self._healthy(_group_of(action))
+        if None in places:
+            return None, (200, "a task that is not really run")
         return (places[next(self._turn) % len(places)], (0, "")) if places else (None, (503, "Service Temporarily Unavailable"))
 
-    def _healthy(self, group: str) -> list[tuple[str, int]]:
+    def _healthy(self, group: str) -> list[tuple[str, int] | None]:
+        """Where the healthy targets are; None for those that are not really run."""
         found = []
         for _, _, backend in elbv2_backends.iter_backends():
             for target in backend.target_groups[group].targets.values() if group in backend.target_groups else ():
                 run = self._world.runs.get(getattr(target, "task", ""))
                 place = run.address(int(target["Port"])) if run is not None else None
-                if place and target.state == "healthy":
+                if run is not None and target.state == "healthy":
                     found.append(place)
         return found
 
@@ -203,6 +209,20 @@ def _fits(condition: dict[str, Any], method: str, url: Any, headers: list[Any]) 
 def _said(status: int, text: str) -> bytes:
     body = text.encode()
     return f"HTTP/1.1 {status} Answered\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+async def _tunnel(target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """gRPC goes by way of a proxy, wherever there is one: on to this machine's own addresses."""
+    host, _, port = target.rpartition(":")
+    if not host.startswith("127."):
+        writer.write(_said(502, "no such host"))
+        return
+    onward, back = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 5)
+    writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+    sending = asyncio.create_task(_pipe(reader, back))
+    await _pipe(onward, writer)
+    sending.cancel()
+    back.close()
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

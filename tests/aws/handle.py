@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener, urlopen
 
 ROOT = Path(__file__).parents[2]
 REGION = "eu-central-1"
@@ -56,9 +57,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A simulated AWS at `url`. What it does by itself takes `pace` seconds a step."""
+    """A simulated AWS at `url`. `proxy`: an HTTP proxy for which its load balancers' names lead to them."""
 
     url: str
+    proxy: str
     process: subprocess.Popen[bytes]
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -73,6 +75,8 @@ class Simulation:
             "AWS_CONFIG_FILE": "/nowhere",
             "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
             "AWS_EC2_METADATA_DISABLED": "true",
+            "http_proxy": self.proxy,  # by which load balancers are found at their own names
+            "no_proxy": "localhost,127.0.0.1,127.0.0.0/8",
         }
 
     def client(self, service: str) -> Any:
@@ -142,10 +146,15 @@ class Simulation:
                 return f"http://{each['address']}{parts.path}"
         raise LookupError(f"no load balancer listens at {url}")
 
-    @property
-    def proxy(self) -> str:
-        """An HTTP proxy for which load balancers' names, and domain names that their rules have, lead to them."""
-        return next(f"http://{each['address']}" for each in self.ask("balancers") if not each["host"])
+    def get(self, url: str) -> tuple[int, str]:
+        """Ask a load balancer by its own name, or by a domain name that it has a rule for: status and body of the answer."""
+        opener = build_opener(ProxyHandler({"http": self.proxy}))
+        try:
+            with opener.open(url, timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
 
     def forget(self) -> None:
         """Count and record anew."""
@@ -178,7 +187,7 @@ def simulated(*options: str, log: Path | None = None) -> Iterator[Simulation]:
         said = process.stdout.readline()
         if not said:
             raise AssertionError(f"the simulated AWS did not start: {log.read_text() if log else ''}")
-        yield Simulation(json.loads(said)["url"], process)
+        yield Simulation(**json.loads(said), process=process)
     finally:
         process.terminate()
         try:

@@ -1,7 +1,7 @@
-"""`python -m tests.aws.simulation [--port N] [--pace SECONDS]`: a simulated AWS; it prints its address and ends with SIGTERM.
+"""`python -m tests.aws.simulation [--port N] [--pace SECONDS]`: a simulated AWS.
 
-moto behind a thin layer (`layer.py`), with ECS as it moves by itself (`ecs/`). It ends, with all that it runs, when the process
-that started it is gone.
+It prints where it is, as JSON, and ends with SIGTERM, or when the process that started it is gone, with all that it runs.
+It is moto behind a thin layer (`layer.py`), with an ECS that moves by itself (`ecs/`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     parts.begin(url, options.docker, options.kaniko)
-    print(json.dumps({"url": url}), flush=True)
+    print(json.dumps({"url": url, "proxy": f"http://{parts.balancer.proxy}"}), flush=True)
     _wait(asked)
     parts.end()
     server.shutdown()

@@ -1,0 +1,102 @@
+"""An example app on the simulated AWS, from an account that never saw us to one that has nothing of it: all parts are real."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.handle import REGION, ROOT, Simulation
+from tests.e2e.dockerd import Dockerd
+from tests.e2e.registry import Registry
+
+pytestmark = pytest.mark.e2e
+
+APPS = ROOT / "notebooks" / "apps"
+STACK = f"DEFANG_PROVIDER=aws\nAWS_REGION={REGION}\nDEFANG_CD_IDLE=5\nDEFANG_CD_ALLOW=127.0.0.1/32\n"
+CD = {("ecs", "RunTask"), ("ec2", "AuthorizeSecurityGroupIngress"), ("ec2", "RevokeSecurityGroupIngress")}
+"""What it takes to start cd, and to let it be reached."""
+
+
+@dataclass
+class Desk:
+    """A person's folder with an app in it, and the command line."""
+
+    folder: Path
+    simulation: Simulation
+
+    def run(self, *arguments: str) -> str:
+        environment = self.simulation.environment() | {"DEFANG_NB_HOME": str(self.folder / "home"), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-m", "defang_nb", *arguments, "--stack", "aws"],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{self.simulation.problems()}"
+        return done.stdout
+
+    def services(self, project: str) -> dict[str, Any]:
+        found = [json.loads(line) for line in self.run("ps", "-p", project, "--json").splitlines()]
+        return {each["service"]: each for each in found}
+
+
+@pytest.fixture
+def desk(real_simulation: Simulation, dockerd: Dockerd, registry: Registry, tmp_path: Path) -> Iterator[Desk]:
+    """cd runs as a process, with the code that is here: of its image there is no more than its name."""
+    dockerd.docker("tag", "python:3.12-slim", "python:3-slim")
+    registry.give(dockerd, "python:3.12-slim", "python:3-slim")
+    real_simulation.runners(("^defang-build-cd", "instant"))
+    (tmp_path / ".defang").mkdir()
+    (tmp_path / ".defang" / "aws").write_text(STACK)
+    yield Desk(tmp_path, real_simulation)
+    real_simulation.reset()
+
+
+def test_hello(desk: Desk) -> None:
+    shutil.copytree(APPS / "hello", desk.folder, dirs_exist_ok=True)
+    desk.run("up")
+    web = desk.services("hello")["web"]
+    url = web["endpoints"][0]["url"]
+    status, body = desk.simulation.get(url)
+    assert (status, json.loads(body)["message"]) == (200, "Hello, notebook!")
+    before = desk.simulation.counts()
+    desk.run("up")
+    made = (desk.simulation.counts() - before).mutations(besides=("s3",))
+    assert {call for call in made if call[0] != "ssm"} <= CD
+    desk.run("down", "-p", "hello", "--yes")
+    assert desk.simulation.problems() == []
+    assert nothing_is_left(desk.simulation) == []
+
+
+def nothing_is_left(simulation: Simulation) -> list[str]:
+    """What the account has beside the bootstrap, which is kept on purpose."""
+    ecs, elb = simulation.client("ecs"), simulation.client("elbv2")
+    left = [str(each["LoadBalancerArn"]) for each in elb.describe_load_balancers()["LoadBalancers"]]
+    left += [str(each["TargetGroupArn"]) for each in elb.describe_target_groups()["TargetGroups"]]
+    left += ecs.list_services(cluster="defang")["serviceArns"]
+    left += [each["family"] for each in simulation.tasks() if each["status"] != "STOPPED" and each["family"] != "defang-cd"]
+    left += [str(each["Id"]) for each in simulation.client("servicediscovery").list_namespaces()["Namespaces"]]
+    groups = simulation.client("logs").describe_log_groups()["logGroups"]
+    left += [each["logGroupName"] for each in groups if "hello" in each["logGroupName"]]
+    left += [each["RoleName"] for each in simulation.client("iam").list_roles()["Roles"] if "hello" in each["RoleName"]]
+    return left
+
+
+if os.environ.get("DEFANG_TEST_CD_IMAGE"):  # some minutes: all that cd needs is installed from the package index
+
+    def test_the_image_of_cd_is_built_by_kaniko(desk: Desk) -> None:
+        desk.simulation.runners()
+        shutil.copytree(APPS / "hello", desk.folder, dirs_exist_ok=True)
+        desk.run("up")
+        desk.run("down", "-p", "hello", "--yes")
