@@ -34,7 +34,7 @@ PROJECT = "services:\n" + "\n".join(
         *(f"  web{n}: {{build: ., ports: ['{8000 + n}:80'], depends_on: [migrate]}}" for n in range(3)),
         *(f"  worker{n}: {{image: python, environment: {{API: 'http://web0'}}}}" for n in range(5)),
         "  migrate: {image: python, restart: 'no', depends_on: [cache]}",
-        "  cache: {image: redis}\n",
+        "  cache: {image: nats}\n",
     ]
 )
 
