@@ -59,9 +59,12 @@ def log_group(stack: str, project: str) -> str:
     return f"/defang/{stack}/{project}"
 
 
-def role_path(stack: str, project: str) -> str:
-    """The path of the roles of a project's services ("": of all projects), by which they are listed, and cd may make them."""
-    return f"/defang/{stack}/{project}/" if project else f"/defang/{stack}/"
+def role_path(region: str, stack: str, project: str) -> str:
+    """The path of the roles of a project's services ("": of all projects), by which they are listed, and cd may make them.
+
+    Roles know no region, and a stack of the same name may be in another one.
+    """
+    return f"/defang/{region}/{stack}/{project}/" if project else f"/defang/{region}/{stack}/"
 
 
 def config_parameter(stack: str, project: str, key: str) -> str:

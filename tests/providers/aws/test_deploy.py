@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from defang_nb.model.events import LogLine, Outcome
 from defang_nb.model.plan import Action
 from tests.aws.handle import Simulation
@@ -31,6 +33,7 @@ async def test_an_app_comes_up_stays_as_it_is_changes_and_goes(stage: Stage, sim
     assert simulation.problems() == []
 
 
+@pytest.mark.e2e
 async def test_a_service_that_does_not_get_well_tells_why_and_goes_back(stage: Stage, simulation: Simulation) -> None:
     await stage.up(APP)
     before = (await stage.recorded())["shop/aws:ecs/TaskDefinition/api"].outputs["arn"]
@@ -46,6 +49,7 @@ async def test_a_service_that_does_not_get_well_tells_why_and_goes_back(stage: S
     assert live["taskDefinition"] == before
 
 
+@pytest.mark.e2e
 async def test_a_one_off_that_fails_stops_who_waits_for_it(stage: Stage, simulation: Simulation) -> None:
     simulation.behaviours({"match": "migrate", "exit_code": 7, "lines": ["bad schema"]})
     applied = await stage.up(APP)

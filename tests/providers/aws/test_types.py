@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from defang_nb.model.resource import Resource, urn
 from defang_nb.model.value import ref
@@ -69,6 +70,7 @@ async def test_everything_is_made_found_read_and_unmade(world: World, simulation
     assert simulation.problems() == []
 
 
+@pytest.mark.e2e
 async def test_all_that_is_tagged_is_told(world: World) -> None:
     await world.make(await wide(world))
     told = {each.urn: each for each in await owned(world.types, "shop")}
@@ -107,6 +109,7 @@ async def test_ten_services_take_few_calls(world: World, simulation: Simulation)
     assert simulation.counts().mutations() == {("ecs", "RegisterTaskDefinition"): 1, ("ecs", "UpdateService"): 1}
 
 
+@pytest.mark.e2e
 async def test_a_service_that_is_still_going_is_waited_for(world: World, simulation: Simulation) -> None:
     simulation.behaviours({"match": "redis", "patience": 0.5})
     text = "services:\n  db: {image: redis}\n"

@@ -39,14 +39,14 @@ class RoleType(AwsType):
 
     async def create(self, operation: Operation) -> Made:
         urn, inputs = operation.resource.urn, operation.resource.inputs
-        name = self.called(urn, longest=_LONGEST)
+        name = self._name(urn)
 
         async def make() -> Answer:
             return await self.account.call(
                 "iam",
                 "create_role",
                 RoleName=name,
-                Path=names.role_path(self.stack, names.parts(urn)[0]),
+                Path=names.role_path(self.base.region, self.stack, names.parts(urn)[0]),
                 AssumeRolePolicyDocument=json.dumps(_TRUST),
                 PermissionsBoundary=inputs["boundary"],
                 Description=f"{_ABOUT}{names.parts(urn)[1]}",
@@ -58,7 +58,7 @@ class RoleType(AwsType):
         return made
 
     async def update(self, operation: Operation) -> Made:
-        name, inputs = self.called(operation.resource.urn, longest=_LONGEST), operation.resource.inputs
+        name, inputs = self._name(operation.resource.urn), operation.resource.inputs
         before = operation.previous.inputs if operation.previous else {}
         for policy in set(before.get("policies") or ()) - set(inputs["policies"]):
             await self._detach(name, policy)
@@ -74,24 +74,24 @@ class RoleType(AwsType):
         }
 
     async def find(self, urn: str) -> Made | None:
-        name = self.called(urn, longest=_LONGEST)
+        name = self._name(urn)
         answer = await ignoring(_GONE, self.account.call("iam", "get_role", RoleName=name))
         if answer is None or not is_ours(self.tags(urn), answer["Role"].get("Tags", ())):
             return None
         return self.made(urn, answer)
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
-        paths = {names.role_path(self.stack, names.parts(each.urn)[0]) for each in recorded}
+        paths = {names.role_path(self.base.region, self.stack, names.parts(each.urn)[0]) for each in recorded}
         pages = [page for path in sorted(paths) for page in await self.account.pages("iam", "list_roles", PathPrefix=path)]
         there = {role["RoleName"] for page in pages for role in page["Roles"]}
         return {each.urn: each.outputs if each.id in there else None for each in recorded}
 
     async def owned(self, project: str = "") -> Sequence[Live]:
         """By their path and name: the tagging API knows no roles."""
-        pages = await self.account.pages("iam", "list_roles", PathPrefix=names.role_path(self.stack, project))
+        pages = await self.account.pages("iam", "list_roles", PathPrefix=names.role_path(self.base.region, self.stack, project))
         return [
             Live(
-                urn=urn_of(role["Path"].split("/")[3], self.name, service),
+                urn=urn_of(role["Path"].split("/")[4], self.name, service),
                 type=self.name,
                 id=role["RoleName"],
                 title=f"role of {service}",
@@ -114,6 +114,10 @@ class RoleType(AwsType):
 
     def made(self, urn: str, answer: Answer) -> Made:
         return Made(id=answer["Role"]["RoleName"], outputs={"arn": answer["Role"]["Arn"]})
+
+    def _name(self, urn: str) -> str:
+        """With the region in it: roles know none."""
+        return names.physical(self.called(urn), self.base.region, longest=_LONGEST)
 
     async def _allow(self, name: str, inputs: Mapping[str, Json]) -> None:
         statements = [{"Effect": "Allow", "Action": _SESSIONS, "Resource": "*"}, *(inputs.get("statements") or ())]
