@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from defang_nb.model.project import Mount, Port, PortMode, Project, Service
+from defang_nb.model.project import Managed, ManagedKind, Mount, Port, PortMode, Project, Service
 from defang_nb.model.source import Diagnostic
-from defang_nb.providers.aws.compile import front, sizes
+from defang_nb.providers.aws.compile import front, sizes, stores
 from defang_nb.providers.aws.compile.tasks import STOP_SECONDS
 from defang_nb.providers.support import Support, support
 
@@ -33,8 +33,37 @@ class _Check:
         self.named = {route.service for route in front.routes(project) if route.host}
 
     def findings(self) -> list[Diagnostic]:
-        cases = [each for service in self.project.services.values() if service.managed is None for each in self._of(service)]
+        cases = [each for service in self.project.services.values() for each in self._cases(service)]
         return [*self.table.findings(self.project), *cases]
+
+    def _cases(self, service: Service) -> Iterator[Diagnostic]:
+        if service.managed is None:
+            yield from self._of(service)
+        elif stores.is_store(service):
+            yield from self._store(service, service.managed)
+
+    def _store(self, service: Service, managed: Managed) -> Iterator[Diagnostic]:
+        if stores.rung(service) is None:
+            largest = stores.LADDERS[managed.kind][-1]
+            words = {"asked": sizes.wanted(service.resources), "cpus": largest.cpus, "memory": largest.memory // 1024}
+            yield self._told("no-such-store", service, *_SIZES, **words)
+        for key in ("command", "entrypoint", "build"):
+            if getattr(service, key):
+                yield self._told("store-ignores", service, key, what=key)
+        for index, mount in enumerate(service.volumes):
+            if mount.kind == "bind":
+                yield self._told("store-ignores", service, f"volumes[{index}]", "volumes", what=mount.target)
+        if managed.kind is ManagedKind.REDIS:
+            yield self._told("store-tls", service, "x-defang-redis")
+        if managed.kind is ManagedKind.POSTGRES:
+            yield from self._postgres(service)
+
+    def _postgres(self, service: Service) -> Iterator[Diagnostic]:
+        if not service.environment.get(stores.PASSWORD):
+            yield self._told("store-password-made", service, "x-defang-postgres")
+        for key in (stores.PASSWORD, stores.USER, stores.NAME):
+            if (why := stores.refused(service, key)) is not None:
+                yield self._told("store-value", service, f"environment.{key}", "environment", key=key, why=why)
 
     def _of(self, service: Service) -> Iterator[Diagnostic]:
         yield from self._container(service)

@@ -44,6 +44,14 @@ GIB = 2**30
         ("image: a\n    gpus: all", "unsupported", 4, "GPUs"),
         ("image: a\n    hostname: x", "ignored", 4, "name"),
         ("image: a\n    links: ['db:other']", "link-alias", 4, "other"),
+        ("x-defang-postgres: true\n    mem_limit: 5000g", "no-such-store", 4, "512 GB"),
+        ("x-defang-postgres: true\n    command: postgres -c fsync=off", "store-ignores", 4, "command"),
+        ("x-defang-postgres: true\n    volumes: ['./init.sql:/docker-entrypoint-initdb.d/a.sql']", "store-ignores", 4, "a.sql"),
+        ("x-defang-postgres: true", "store-password-made", 3, "PGPASSWORD"),
+        ("x-defang-postgres: true\n    environment: {POSTGRES_PASSWORD: short}", "store-value", 4, "8 to 128"),
+        ("x-defang-postgres: true\n    environment: {POSTGRES_USER: admin}", "store-value", 4, "RDS's own"),
+        ("x-defang-postgres: true\n    environment: {POSTGRES_DB: my-app}", "store-value", 4, "begins with a letter"),
+        ("x-defang-redis: true", "store-tls", 3, "rediss://"),
     ],
 )
 def test_what_can_not_be_honoured_is_told_with_its_place(said: str, code: str, line: int, words: str) -> None:

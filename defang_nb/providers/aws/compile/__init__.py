@@ -12,10 +12,10 @@ from defang_nb.model.resource import Need, Options, Resource
 from defang_nb.model.value import Json, ref
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.bootstrap.base import Base
-from defang_nb.providers.aws.compile import discovery, front, health, tasks
+from defang_nb.providers.aws.compile import discovery, front, health, stores, tasks
 from defang_nb.providers.aws.compile.context import Context
 from defang_nb.providers.aws.modes import Mode
-from defang_nb.providers.local.docker import stores
+from defang_nb.providers.local.docker.stores import kind as store_kind
 from defang_nb.providers.local.process.names import as_json
 
 IMAGES, CACHE = "images", "cache"
@@ -31,17 +31,21 @@ def compile_project(
 
 
 def main_type(service: Service) -> str:
+    if stores.is_store(service):
+        return stores.main_type(service)
     return kinds.JOB if service.one_off else kinds.SERVICE
 
 
 def _resources(context: Context) -> Iterator[Resource]:
-    hosts = discovery.hosts(context)
-    yield from front.resources(context)  # first, as they take longest
+    hosts = discovery.hosts(context) | stores.hosts(context)
+    yield from stores.resources(context)  # first, as they take longest
+    yield from front.resources(context)
     yield from discovery.resources(context)
     yield from _shared(context)
     yield from _images(context)
     for service in context.project.services.values():
-        yield from _service(context, service, hosts)
+        if not stores.is_store(service):
+            yield from _service(context, service, hosts)
 
 
 def _shared(context: Context) -> Iterator[Resource]:
@@ -106,7 +110,7 @@ def _service(context: Context, service: Service, hosts: Mapping[str, Json]) -> I
 
 
 def _awaited(service: Service) -> bool:
-    return service.one_off or stores.kind(service) is not None
+    return service.one_off or stores.is_store(service) or store_kind(service) is not None
 
 
 def _role(context: Context, service: Service) -> dict[str, Json]:

@@ -14,9 +14,8 @@ from defang_nb.model.project import Mount, Service
 from defang_nb.model.resource import Resource
 from defang_nb.model.value import Json, config_keys, ref
 from defang_nb.providers.aws import kinds, names
-from defang_nb.providers.aws.compile import health, sizes
+from defang_nb.providers.aws.compile import health, sizes, stores
 from defang_nb.providers.aws.compile.context import Context
-from defang_nb.providers.local.process.names import renamed
 
 STOP_SECONDS = 120
 """The longest that Fargate waits for a container to stop."""
@@ -29,7 +28,7 @@ _UNITS = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 
 def inputs(context: Context, service: Service, hosts: Mapping[str, Json]) -> dict[str, Json]:
     """What the task definition is made from. `hosts`: by what name in the account each service is found."""
     size, source = sizes.size(service.resources), context.source(service)
-    values = renamed(service.environment, hosts)
+    values = stores.environment(context, service, hosts)
     secret = {key: value for key, value in values.items() if any(config_keys(value))}
     made: dict[str, Json] = {
         "image": image(context, service),
@@ -40,7 +39,8 @@ def inputs(context: Context, service: Service, hosts: Mapping[str, Json]) -> dic
         "execution_role": context.base.execution_role,
         "log_group": ref(context.urn(kinds.LOGS, kinds.LOG_GROUP), "name"),
         "environment": {key: value for key, value in values.items() if key not in secret},
-        "secrets": {key: _parameter(context, service, key, value) for key, value in secret.items()},
+        "secrets": {key: _parameter(context, service, key, value) for key, value in secret.items()}
+        | stores.passwords(context, service),
         "config_digests": context.digests_of(list(secret.values())),
         "ports": _ports(service),
         "healthcheck": health.container_check(service),
@@ -60,7 +60,7 @@ def inputs(context: Context, service: Service, hosts: Mapping[str, Json]) -> dic
 
 def texts(context: Context, service: Service, hosts: Mapping[str, Json]) -> Iterator[Resource]:
     """A parameter for each environment value of which configuration is only a part."""
-    for key, value in renamed(service.environment, hosts).items():
+    for key, value in stores.environment(context, service, hosts).items():
         if any(config_keys(value)) and "$config" not in value:
             said = {"value": value, "config_digests": context.digests_of(value)}
             yield context.resource(

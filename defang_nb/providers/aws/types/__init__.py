@@ -6,24 +6,28 @@ from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.types.balancers import LoadBalancerType
 from defang_nb.providers.aws.types.base import AwsType
+from defang_nb.providers.aws.types.caches import CacheSubnetGroupType, CacheType
+from defang_nb.providers.aws.types.databases import DatabaseType
 from defang_nb.providers.aws.types.discovery import NamespaceType, NameType
 from defang_nb.providers.aws.types.groups import SecurityGroupType
 from defang_nb.providers.aws.types.inventory import Inventory, TaggedType
 from defang_nb.providers.aws.types.jobs import JobType
 from defang_nb.providers.aws.types.listeners import ListenerType, RuleType
 from defang_nb.providers.aws.types.logs import LogGroupType
+from defang_nb.providers.aws.types.rds import ParameterGroupType, SubnetGroupType
 from defang_nb.providers.aws.types.repositories import RepositoryType
 from defang_nb.providers.aws.types.roles import RoleType
 from defang_nb.providers.aws.types.scaling import ScalingTargetType
 from defang_nb.providers.aws.types.services import ServiceType
 from defang_nb.providers.aws.types.targets import TargetGroupType
 from defang_nb.providers.aws.types.tasks import TaskDefinitionType
-from defang_nb.providers.aws.types.texts import TextType
+from defang_nb.providers.aws.types.texts import PasswordType, TextType
 from defang_nb.provision.ports import ResourceType
 
 _TYPES: tuple[type[AwsType], ...] = (
     LoadBalancerType, ListenerType, RuleType, TargetGroupType, NamespaceType, NameType, LogGroupType, SecurityGroupType,
     RepositoryType, RoleType, TextType, TaskDefinitionType, ServiceType, JobType, ScalingTargetType,
+    PasswordType, SubnetGroupType, ParameterGroupType, DatabaseType, CacheSubnetGroupType, CacheType,
 )  # fmt: skip
 
 

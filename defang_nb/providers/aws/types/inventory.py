@@ -58,10 +58,14 @@ class Inventory:
 
 
 class TaggedType(AwsType):
-    """One whose resources the tagging API knows as `resource`; `of_service`: each is a service's own."""
+    """One whose resources the tagging API knows as `resource`; `of_service`: each is a service's own.
+
+    `holds_data`: what is in them can't be made again.
+    """
 
     resource: ClassVar[str]
     of_service: ClassVar[bool] = True
+    holds_data: ClassVar[bool] = False
     inventory: Inventory
 
     async def owned(self, project: str = "") -> Sequence[Live]:
@@ -81,6 +85,7 @@ class TaggedType(AwsType):
                 title=names.parts(urn)[1],
                 service=names.parts(urn)[1].partition(":")[0].partition("/")[0] if self.of_service else "",
                 outputs=known.outputs,
+                holds_data=self.holds_data,
             )
             for urn, known in (await self.seen(found)).items()
         ]

@@ -6,12 +6,14 @@ nowhere but to the parameter store, encrypted; what is recorded of it is what it
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 
 from defang_nb.errors import ConfigMissingError
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json, config_keys
 from defang_nb.providers.aws import kinds, names
+from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.types.base import chunks, ignoring
 from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.provision.ports import Made, Operation
@@ -29,7 +31,7 @@ class TextType(TaggedType):
 
     async def create(self, operation: Operation) -> Made:
         urn = operation.resource.urn
-        text = await self._text(names.parts(urn)[0], operation.resource.inputs["value"])
+        text = await filled(self.account, self.stack, names.parts(urn)[0], operation.resource.inputs["value"])
         name = self._name(urn)
         said = {"Name": name, "Value": text, "Type": "SecureString"}
         if operation.previous is None and await ignoring(("ParameterAlreadyExists",), self.account.call(
@@ -60,19 +62,6 @@ class TextType(TaggedType):
     def _name(self, urn: str) -> str:
         return names.text_parameter(self.stack, urn)
 
-    async def _text(self, project: str, value: Json) -> str:
-        """With the configuration in it. Raises `ConfigMissingError`."""
-        keys = sorted(set(config_keys(value)))
-        paths = {names.config_parameter(self.stack, project, key): key for key in keys}
-        values: dict[str, str] = {}
-        for some in chunks(list(paths), _MANY):
-            answer = await self.account.call("ssm", "get_parameters", Names=list(some), WithDecryption=True)
-            values |= {paths[each["Name"]]: each["Value"] for each in answer["Parameters"]}
-        if missing := sorted(set(keys) - set(values)):
-            raise ConfigMissingError(f"missing configs {missing}", hint=f"config set {missing[0]}")
-        parts = value["$join"] if isinstance(value, Mapping) and "$join" in value else [value]
-        return "".join(values[part["$config"]] if isinstance(part, Mapping) else str(part) for part in parts)
-
     async def _there(self, wanted: Sequence[str]) -> set[str]:
         """Which of them there are. Their values are not asked for."""
         found: set[str] = set()
@@ -81,3 +70,31 @@ class TextType(TaggedType):
             pages = await self.account.pages("ssm", "describe_parameters", ParameterFilters=filters)
             found |= {each["Name"] for page in pages for each in page["Parameters"]}
         return found
+
+
+class PasswordType(TextType):
+    """A password that nobody has given: made once, and kept. Outputs: `name`, of its parameter."""
+
+    name = kinds.PASSWORD
+
+    async def create(self, operation: Operation) -> Made:
+        urn = operation.resource.urn
+        name = self._name(urn)
+        said = {"Name": name, "Value": secrets.token_urlsafe(24), "Type": "SecureString"}
+        putting = self.account.call("ssm", "put_parameter", **said, Tags=self.pairs(urn))
+        await ignoring(("ParameterAlreadyExists",), putting)
+        return Made(id=name, outputs={"name": name})
+
+
+async def filled(account: Account, stack: str, project: str, value: Json) -> str:
+    """A text of the project with the configuration in it. Raises `ConfigMissingError`."""
+    keys = sorted(set(config_keys(value)))
+    paths = {names.config_parameter(stack, project, key): key for key in keys}
+    values: dict[str, str] = {}
+    for some in chunks(list(paths), _MANY):
+        answer = await account.call("ssm", "get_parameters", Names=list(some), WithDecryption=True)
+        values |= {paths[each["Name"]]: each["Value"] for each in answer["Parameters"]}
+    if missing := sorted(set(keys) - set(values)):
+        raise ConfigMissingError(f"missing configs {missing}", hint=f"config set {missing[0]}")
+    parts = value["$join"] if isinstance(value, Mapping) and "$join" in value else [value]
+    return "".join(values[part["$config"]] if isinstance(part, Mapping) else str(part) for part in parts)

@@ -1,0 +1,95 @@
+"""Managed stores in the simulated AWS: they come up before who uses them, are found by address, change, and go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from defang_nb.model.events import Outcome
+from defang_nb.model.plan import Action
+from tests.aws.handle import Simulation
+from tests.providers.aws.stage import Stage
+
+APP = """\
+services:
+  web:
+    image: nginx
+    environment:
+      DATABASE_URL: postgres://app:${DB_PASSWORD}@db:5432/shop
+      REDIS_URL: redis://cache:6379/0
+      PLAIN: cache:6379
+    depends_on: [db, cache]
+  db:
+    image: postgres:16
+    environment: {POSTGRES_USER: app, POSTGRES_DB: shop, POSTGRES_PASSWORD: "${DB_PASSWORD}"}
+    x-defang-postgres: true
+  cache: {image: redis, x-defang-redis: true}
+"""
+DB, CACHE = "shop/aws:rds/Instance/db", "shop/aws:elasticache/ReplicationGroup/cache"
+
+
+async def given(stage: Stage, name: str, value: str) -> None:
+    await stage.account.call("ssm", "put_parameter", Name=f"/Defang/shop/prod/{name}", Value=value, Type="SecureString")
+
+
+async def task(stage: Stage) -> Any:
+    arn = (await stage.recorded())["shop/aws:ecs/TaskDefinition/web"].outputs["arn"]
+    answer = await stage.account.call("ecs", "describe_task_definition", taskDefinition=arn)
+    return answer["taskDefinition"]["containerDefinitions"][0]
+
+
+async def test_stores_come_up_are_found_stay_change_and_go(stage: Stage, simulation: Simulation) -> None:
+    await given(stage, "DB_PASSWORD", "not-to-be-guessed")
+    applied = await stage.up(APP)
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    recorded = await stage.recorded()
+    db, cache = recorded[DB].outputs, recorded[CACHE].outputs
+    environment = {each["name"]: each["value"] for each in (await task(stage))["environment"]}
+    assert environment["REDIS_URL"] == f"rediss://{cache['address']}:6379/0"
+    assert environment["PLAIN"] == f"{cache['address']}:6379"
+    [secret] = (await task(stage))["secrets"]
+    text = await stage.account.call("ssm", "get_parameter", Name=secret["valueFrom"], WithDecryption=True)
+    assert text["Parameter"]["Value"] == f"postgres://app:not-to-be-guessed@{db['address']}:5432/shop"
+    [live] = (await stage.account.call("rds", "describe_db_instances"))["DBInstances"]
+    assert (live["MasterUsername"], live["DBName"], live["DBInstanceClass"]) == ("app", "shop", "db.t4g.micro")
+    assert live["StorageEncrypted"] and not live["PubliclyAccessible"]
+    simulation.forget()
+    await stage.up(APP)
+    assert stage.plan.mutations == ()
+    assert simulation.counts().mutations() == {}
+    larger = APP.replace("x-defang-redis: true", "x-defang-redis: true, mem_limit: 3g")
+    applied = await stage.up(larger.replace("x-defang-postgres: true", "x-defang-postgres: true\n    mem_limit: 4g"))
+    assert {(each.action, each.urn) for each in stage.plan.mutations if each.urn in (DB, CACHE)} == {
+        (Action.UPDATE, DB),
+        (Action.UPDATE, CACHE),
+    }
+    applied = await stage.down()
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    assert await stage.recorded() == {}
+    for service, operation, key in (
+        ("rds", "describe_db_instances", "DBInstances"),
+        ("rds", "describe_db_subnet_groups", "DBSubnetGroups"),
+        ("elasticache", "describe_replication_groups", "ReplicationGroups"),
+    ):
+        assert (await stage.account.call(service, operation))[key] == []
+    assert simulation.problems() == []
+
+
+async def test_a_password_that_nobody_gave_is_made_and_handed_on(stage: Stage) -> None:
+    text = "services:\n  web: {image: nginx, environment: {PGHOST: db}}\n  db: {x-defang-postgres: true}\n"
+    applied = await stage.up(text)
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    [secret] = (await task(stage))["secrets"]
+    assert secret == {"name": "PGPASSWORD", "valueFrom": "/Defang/shop/prod/made-for/db/POSTGRES_PASSWORD"}
+    before = await stage.account.call("ssm", "get_parameter", Name=secret["valueFrom"], WithDecryption=True)
+    await stage.up(text.replace("nginx", "nginx:2"))
+    assert len(before["Parameter"]["Value"]) >= 32
+    again = await stage.account.call("ssm", "get_parameter", Name=secret["valueFrom"], WithDecryption=True)
+    assert again["Parameter"]["Value"] == before["Parameter"]["Value"]
+
+
+async def test_a_password_that_rds_refuses_is_said_before_anything_is_made(stage: Stage) -> None:
+    await given(stage, "DB_PASSWORD", "a/b")
+    applied = await stage.up(APP)
+    error = applied.failed[DB]
+    assert "POSTGRES_PASSWORD" in error.message and "a/b" not in error.message + error.hint
+    assert "shop/aws:ecs/Service/web" in applied.skipped
