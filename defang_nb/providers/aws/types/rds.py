@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,9 +22,9 @@ class Named(AwsType):
     taken = gone = used = ""
     """Codes of AWS's: the name is taken, there is none of that name, it is in use."""
 
+    @abstractmethod
     def arguments(self, urn: str, inputs: Mapping[str, Json]) -> dict[str, Any]:
         """Of the call that makes it, besides its name and tags."""
-        raise NotImplementedError
 
     async def create(self, operation: Operation) -> Made:
         urn, name = operation.resource.urn, self.id_of(operation.resource.urn)
@@ -64,8 +65,8 @@ class Named(AwsType):
         """AWS makes these names lower case by itself."""
         return self.called(urn).lower()
 
-    def arn_of(self, found: Mapping[str, Any]) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def arn_of(self, found: Mapping[str, Any]) -> str: ...
 
     async def tags_of(self, arn: str) -> Sequence[Mapping[str, Any]]:
         answer = await self.account.call(self.service, "list_tags_for_resource", ResourceName=arn)
