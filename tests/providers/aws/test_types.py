@@ -25,6 +25,8 @@ services:
   My_Other.Web: {image: nginx, domainname: shop.example.org, ports: ["80"]}
   db: {image: mysql, environment: {MYSQL_PASSWORD: "${PASSWORD}"}}
   once: {image: python, restart: "no"}
+  store: {x-defang-postgres: true}
+  cache: {x-defang-redis: true}
 """
 SECRETS = {"TOKEN": "hunter2-token", "PASSWORD": "correct-horse"}
 
@@ -74,8 +76,9 @@ async def test_everything_is_made_found_read_and_unmade(world: World, simulation
 async def test_all_that_is_tagged_is_told(world: World) -> None:
     await world.make(await wide(world))
     told = {each.urn: each for each in await owned(world.types, "shop")}
-    # Of the last three the simulation does not tell the tags.
+    # Of all but the first two the simulation does not tell the tags.
     untold = {kinds.JOB, kinds.SCALING, kinds.LISTENER, kinds.RULE, kinds.REPOSITORY}
+    untold |= {kinds.SUBNETS, kinds.PARAMETERS}
     assert {each.urn for each in world.recorded.values() if each.type not in untold} == set(told)
     for key, live in told.items():
         record = world.recorded[key]

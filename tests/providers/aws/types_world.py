@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,9 @@ from defang_nb.provision.order import creation_order
 from defang_nb.provision.ports import Made, Operation, ResourceType
 from defang_nb.provision.recovery import record_of
 from tests.providers.aws.plans import BASE, STACK
+
+_WAITED = ("aws:discovery/Namespace", "aws:rds/Instance", "aws:elasticache/ReplicationGroup", "aws:efs/FileSystem")
+"""Types whose resources can be used by others only once they are ready."""
 
 
 async def prepared(account: Account) -> Base:
@@ -75,9 +79,12 @@ class World:
             if before is not None and before.inputs == operation.resource.inputs:
                 continue
             made = await (type_.create(operation) if before is None else type_.update(operation))
-            if resource.type == "aws:discovery/Namespace":
+            while resource.type in _WAITED:
                 outputs = await type_.poll_many([_waiting(operation, made)])  # type: ignore[attr-defined]
-                made = Made(id=made.id, outputs={**made.outputs, **outputs[resource.urn]})
+                if resource.urn in outputs:
+                    made = Made(id=made.id, outputs={**made.outputs, **outputs[resource.urn]})
+                    break
+                await asyncio.sleep(0.02)
             self.recorded[resource.urn] = record_of(operation.resource, made, deployment="d1", ready=True)
 
     async def read(self) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.bootstrap.base import Base
-from defang_nb.providers.aws.types.base import AwsType, Together, ignoring, is_ours
+from defang_nb.providers.aws.types.base import Together, ignoring, is_ours
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.providers.aws.types.rds import Named
 from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation, Waiting
 
@@ -25,7 +26,9 @@ class CacheSubnetGroupType(Named):
     """Inputs: `subnets`. Outputs: `name`."""
 
     name = kinds.CACHE_SUBNETS
-    replace_on = frozenset({"subnets"})
+    resource = "elasticache:subnetgroup"
+    of_service = False
+    modify_call = "modify_cache_subnet_group"
     service = "elasticache"
     create_call, describe_call = "create_cache_subnet_group", "describe_cache_subnet_groups"
     delete_call, key, listed = "delete_cache_subnet_group", "CacheSubnetGroupName", "CacheSubnetGroups"
@@ -38,14 +41,15 @@ class CacheSubnetGroupType(Named):
         return str(found["ARN"])
 
 
-class CacheType(AwsType):
+class CacheType(TaggedType):
     """Inputs: see `compile.stores`. Outputs: `address`, `port`, `endpoints`.
 
     It takes clients with TLS and without, as what a client can do is not known here; its network keeps all others out.
     """
 
     name = kinds.CACHE
-    replace_on = frozenset({"subnets", "port"})
+    resource = "elasticache:replicationgroup"
+    holds_data = True
 
     def __init__(self, account: Account, base: Base, stack: str) -> None:
         super().__init__(account, base, stack)
@@ -141,6 +145,14 @@ class CacheType(AwsType):
             await ignoring(_GONE, deleting)
         await self._leaving.gone(name)
 
+    async def seen(self, arns: Mapping[str, str]) -> Mapping[str, Known]:
+        ids = {arn.rpartition(":")[2]: urn for urn, arn in arns.items()}
+        found = await self._describe(list(ids)) if ids else []
+        return {ids[each["ReplicationGroupId"]]: _known(each) for each in found if _primary(each)}
+
+    def by_arn(self, arn: str) -> Known:
+        return Known(id=arn.rpartition(":")[2])
+
     def made(self, urn: str, answer: Answer) -> Made:
         store = answer["ReplicationGroup"]
         return Made(id=self._id(urn), outputs=_outputs(store) if _primary(store) else {})
@@ -183,6 +195,10 @@ def _primary(store: Mapping[str, Any]) -> Mapping[str, Any]:
     groups = store.get("NodeGroups") or [{}]
     found: Mapping[str, Any] = groups[0].get("PrimaryEndpoint") or {}
     return found
+
+
+def _known(store: Mapping[str, Any]) -> Known:
+    return Known(id=store["ReplicationGroupId"], outputs=_outputs(store))
 
 
 def _outputs(store: Mapping[str, Any]) -> dict[str, Json]:

@@ -14,7 +14,8 @@ from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.compile.stores import RULE, fits
-from defang_nb.providers.aws.types.base import AwsType, Together, ignoring, is_ours
+from defang_nb.providers.aws.types.base import Together, ignoring, is_ours
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.providers.aws.types.texts import filled
 from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation, Waiting
 
@@ -27,10 +28,12 @@ _WHEN_ALLOWED = ("class", "multi_az", "version", "parameters")
 """Of these a change makes the database go away for a while."""
 
 
-class DatabaseType(AwsType):
+class DatabaseType(TaggedType):
     """Inputs: see `compile.stores`. Outputs: `address`, `port`, `endpoints`."""
 
     name = kinds.DATABASE
+    resource = "rds:db"
+    holds_data = True
     replace_on = frozenset({"user", "database", "subnets", "port"})
 
     def __init__(self, account: Account, base: Base, stack: str) -> None:
@@ -139,6 +142,14 @@ class DatabaseType(AwsType):
                 return
         await self._leaving.gone(name)
 
+    async def seen(self, arns: Mapping[str, str]) -> Mapping[str, Known]:
+        ids = {arn.rpartition(":")[2]: urn for urn, arn in arns.items()}
+        found = await self._describe(list(ids)) if ids else []
+        return {ids[each["DBInstanceIdentifier"]]: _known(each) for each in found if each.get("Endpoint", {}).get("Address")}
+
+    def by_arn(self, arn: str) -> Known:
+        return Known(id=arn.rpartition(":")[2])
+
     def made(self, urn: str, answer: Answer) -> Made:
         database = answer["DBInstance"]
         known = _outputs(database) if database.get("Endpoint", {}).get("Address") else {}
@@ -209,6 +220,16 @@ def _live(database: Mapping[str, Any]) -> dict[str, Json]:
         "multi_az": bool(now.get("MultiAZ")),
         "deletion_protection": bool(now.get("DeletionProtection")),
     }
+
+
+def _known(database: Mapping[str, Any]) -> Known:
+    made: dict[str, Json] = {
+        "user": database["MasterUsername"],
+        "database": database.get("DBName") or "postgres",
+        "subnets": database["DBSubnetGroup"]["DBSubnetGroupName"],
+        "port": database["Endpoint"]["Port"],
+    }
+    return Known(id=database["DBInstanceIdentifier"], outputs=_outputs(database), inputs=made)
 
 
 def _outputs(database: Mapping[str, Any]) -> dict[str, Json]:

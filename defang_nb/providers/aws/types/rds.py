@@ -10,15 +10,16 @@ from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.account import Answer
-from defang_nb.providers.aws.types.base import AwsType, ignoring, is_ours, once_free
+from defang_nb.providers.aws.types.base import ignoring, is_ours, once_free
+from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.provision.ports import Made, Operation
 
 
-class Named(AwsType):
+class Named(TaggedType):
     """Something small that is known by its name, is not changed, and goes as soon as nothing uses it."""
 
     service = "rds"
-    create_call = describe_call = delete_call = key = listed = ""
+    create_call = describe_call = modify_call = delete_call = key = listed = ""
     taken = gone = used = ""
     """Codes of AWS's: the name is taken, there is none of that name, it is in use."""
 
@@ -36,7 +37,13 @@ class Named(AwsType):
         return await self.claimed(urn, (self.taken,), make, f"{operation.resource.title or self.name} of the name {name}")
 
     async def update(self, operation: Operation) -> Made:
-        return await self.find(operation.resource.urn) or await self.create(operation)
+        """Of what is adopted it is not known what it was made from: it stays as it is."""
+        urn, inputs, previous = operation.resource.urn, operation.resource.inputs, operation.previous
+        before = dict(previous.inputs) if previous else {}
+        if self.modify_call and before and before != inputs:
+            said = {self.key: self.id_of(urn), **self.arguments(urn, inputs)}
+            await self.account.call(self.service, self.modify_call, **said)
+        return await self.find(urn) or await self.create(operation)
 
     async def find(self, urn: str) -> Made | None:
         name = self.id_of(urn)
@@ -61,6 +68,10 @@ class Named(AwsType):
     def made(self, urn: str, answer: Answer) -> Made:
         return Made(id=self.id_of(urn), outputs={"name": self.id_of(urn)})
 
+    def by_arn(self, arn: str) -> Known:
+        name = arn.rpartition(":")[2]
+        return Known(id=name, outputs={"name": name})
+
     def id_of(self, urn: str) -> str:
         """AWS makes these names lower case by itself."""
         return self.called(urn).lower()
@@ -78,7 +89,9 @@ class SubnetGroupType(Named):
     """Inputs: `subnets`. Outputs: `name`."""
 
     name = kinds.SUBNETS
-    replace_on = frozenset({"subnets"})
+    resource = "rds:subgrp"
+    of_service = False
+    modify_call = "modify_db_subnet_group"
     create_call, describe_call, delete_call = "create_db_subnet_group", "describe_db_subnet_groups", "delete_db_subnet_group"
     key, listed = "DBSubnetGroupName", "DBSubnetGroups"
     taken, gone, used = "DBSubnetGroupAlreadyExists", "DBSubnetGroupNotFoundFault", "InvalidDBSubnetGroupStateFault"
@@ -94,7 +107,7 @@ class ParameterGroupType(Named):
     """Inputs: `family`, `parameters`. Outputs: `name`."""
 
     name = kinds.PARAMETERS
-    replace_on = frozenset({"family"})
+    resource = "rds:pg"
     create_call, describe_call = "create_db_parameter_group", "describe_db_parameter_groups"
     delete_call, key, listed = "delete_db_parameter_group", "DBParameterGroupName", "DBParameterGroups"
     taken, gone, used = "DBParameterGroupAlreadyExists", "DBParameterGroupNotFound", "InvalidDBParameterGroupState"
