@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 
 from defang_nb.build.context import Manifest, manifest
-from defang_nb.errors import ComposeError
-from defang_nb.model.image import ImageSource
+from defang_nb.build.dockerfile import parse, read
+from defang_nb.build.traits import traits
+from defang_nb.errors import BuildError, ComposeError
+from defang_nb.model.image import ImageSource, Traits
 from defang_nb.model.project import Build, Project, Service
 from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.model.value import Text
@@ -74,6 +76,7 @@ def prepare(
             )
         found_manifest = manifests[place]
         source = _source(project, key, tuple(services), found_manifest.digest)
+        source = msgspec.structs.replace(source, traits=_traits(key))
         prepared.append(Prepared(source=source, manifest=found_manifest, diagnostics=found_manifest.diagnostics))
     return prepared
 
@@ -113,6 +116,18 @@ def _source(project: Project, key: _Key, services: tuple[str, ...], digest: str)
         args=dict(key.args),
         platform=key.platform,
     )
+
+
+def _traits(key: _Key) -> Traits | None:
+    """None for what is built without a Dockerfile, or with one that can't be read: its build says what is wrong with it."""
+    args = {name: "".join(part for part in text if isinstance(part, str)) for name, text in key.args}
+    if not key.dockerfile or is_remote(key.context):
+        return None
+    try:
+        found = parse(key.inline) if key.inline else read(Path(key.context) / key.dockerfile)
+    except BuildError:
+        return None
+    return traits(found, key.target, args)
 
 
 def _repository(project: Project, key: _Key) -> str:

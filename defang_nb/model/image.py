@@ -6,14 +6,27 @@ from collections.abc import Mapping
 
 import msgspec
 
-from defang_nb.model.value import Text
+from defang_nb.model.project import Healthcheck
+from defang_nb.model.value import Json, Text
+
+
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What its Dockerfile tells of an image beside how it is built; for those who run it where nobody looks into images.
+
+    `base` is the image that the last stage comes from; `shell`: commands in it are run by a shell.
+    """
+
+    base: str = ""
+    shell: bool = False
+    healthcheck: Healthcheck | None = None
 
 
 class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
     """`digest` is that of the context's manifest; `context_key` is the archive's key in the stack's store.
 
     `dockerfile` is relative to the context ("" when there is none: the builder looks at what is there); `services` are all
-    Compose services that use this image; `reference` is the image's name, derived from everything else here but `services`.
+    Compose services that use this image; `reference` is the image's name, derived from everything else here but `services`
+    and `traits`.
     """
 
     reference: str
@@ -24,6 +37,14 @@ class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     args: Mapping[str, Text] = {}
     platform: str = ""
+    traits: Traits | None = None
+
+    @property
+    def recipe(self) -> dict[str, Json]:
+        """All that it is built from, as a resource's input: who uses it, and how it is when it runs, build nothing."""
+        made: dict[str, Json] = msgspec.to_builtins(msgspec.structs.replace(self, services=()))
+        del made["traits"]
+        return made
 
     @property
     def name(self) -> str:

@@ -13,13 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from defang_nb.model.image import Traits
+from defang_nb.model.project import Healthcheck
 from defang_nb.model.resource import Resource
 from defang_nb.model.value import resolve
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.compile import compile_project
 from defang_nb.providers.aws.types.tasks import container, definition
 from defang_nb.provision.order import creation_order
-from tests.providers.aws.plans import BASE, MODE, STACK, compiled, project
+from tests.providers.aws.plans import BASE, MODE, STACK, compiled, images, project
 
 CASES = Path(__file__).parent / "cases"
 FEATURES = sorted(file.stem for file in CASES.glob("*.yaml"))
@@ -87,3 +89,26 @@ def test_ecs_knows_every_word_of_a_task_definition(feature: str) -> None:
             known = resolve(dict(resource.inputs), lambda urn, output: f"{urn}.{output}")
             body = definition(known, container(resource.urn), "eu-central-1")
             validate_parameters({"family": "x", **body}, shape)
+
+
+@pytest.mark.parametrize(
+    ("said", "traits", "test"),
+    [
+        ("", None, None),
+        ("", Traits(base="scratch"), None),
+        ("", Traits(base="gcr.io/distroless/python3", shell=False), None),
+        ("", Traits(base="python:3.12-slim"), ["CMD-SHELL", "exit 0"]),
+        ("", Traits(base="own", shell=True), ["CMD-SHELL", "exit 0"]),
+        ("", Traits(healthcheck=Healthcheck(test=("CMD", "ok"))), ["CMD", "ok"]),
+        ("", Traits(shell=True, healthcheck=Healthcheck(disable=True)), None),
+        ("healthcheck: {disable: true}", Traits(healthcheck=Healthcheck(test=("CMD", "ok"))), None),
+        ("healthcheck: {test: [CMD, own]}", Traits(healthcheck=Healthcheck(test=("CMD", "ok"))), ["CMD", "own"]),
+        ("healthcheck: {interval: 7s}", Traits(healthcheck=Healthcheck(test=("CMD", "ok"))), ["CMD", "ok"]),
+    ],
+)
+def test_the_check_of_an_image_that_is_built(said: str, traits: Traits | None, test: list[str] | None) -> None:
+    found = project(f"services:\n  web:\n    build: .\n    {said}\n")
+    sources = [msgspec.structs.replace(each, traits=traits) for each in images(found)]
+    made = compile_project(found, sources, {}, base=BASE, mode=MODE, stack=STACK)
+    (task,) = [each for each in made if each.type == kinds.TASK]
+    assert task.inputs.get("healthcheck", {}).get("test") == test

@@ -26,6 +26,9 @@ def compile_project(
     project: Project, images: Sequence[ImageSource], config_digests: Mapping[str, str], *, base: Base, mode: Mode, stack: str
 ) -> list[Resource]:
     """What the project's services share, their images, and for each service what it needs and its main resource."""
+    traits = {name: source.traits for source in images for name in source.services}
+    checked = {name: health.checked(service, traits.get(name)) for name, service in project.services.items()}
+    project = msgspec.structs.replace(project, services=checked)
     context = Context(project=project, images=images, digests=config_digests, base=base, mode=mode, stack=stack)
     return list(_resources(context))
 
@@ -69,7 +72,7 @@ def _images(context: Context) -> Iterator[Resource]:
         inputs = {
             "reference": source.reference,
             # Which services use an image is no part of it: one more or less builds nothing.
-            "source": msgspec.to_builtins(msgspec.structs.replace(source, services=())),
+            "source": source.recipe,
             "args": arguments,
             "repository": ref(context.urn(kinds.REPOSITORY, IMAGES), "uri"),
             "cache": ref(context.urn(kinds.REPOSITORY, CACHE), "uri"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
+from defang_nb.model.image import Traits
 from defang_nb.model.project import Healthcheck, Service
 from defang_nb.model.value import Json
 
@@ -22,8 +25,18 @@ _LONGEST = {"interval": (5, 300), "timeout": (2, 60), "start_period": (0, 300), 
 MINIMUM_GRACE = 60
 
 
-def container_check(service: Service) -> dict[str, Json] | None:
-    """What ECS runs in the container.
+def checked(service: Service, image: Traits | None) -> Service:
+    """With the health check of its Dockerfile, where it says none of its own: ECS does not look into images."""
+    own, given = service.healthcheck, image.healthcheck if image else None
+    if given is None or (own is not None and (own.test or own.disable)):
+        return service
+    if own is not None and not given.disable:
+        given = msgspec.structs.replace(own, test=given.test)
+    return msgspec.structs.replace(service, healthcheck=given)
+
+
+def container_check(service: Service, image: Traits | None = None) -> dict[str, Json] | None:
+    """What ECS runs in the container. `image`: what is known of one that is built.
 
     A service that says no check gets one that only shows that its container runs: without any, ECS waits 40 seconds before it
     calls a task steady. It needs a shell, so it is given only where one is known to be there.
@@ -32,7 +45,7 @@ def container_check(service: Service) -> dict[str, Json] | None:
     if check is not None and check.disable:
         return None
     if check is None or not check.test:
-        if not _has_shell(service):
+        if not _has_shell(service, image):
             return None
         check = Healthcheck(test=_TRIVIAL, interval=5.0, timeout=5.0, retries=3)
     test = list(check.test)
@@ -65,12 +78,14 @@ def _within(key: str, value: float) -> int:
     return max(low, min(high, round(value)))
 
 
-def _has_shell(service: Service) -> bool:
+def _has_shell(service: Service, image: Traits | None) -> bool:
     """As far as can be told without looking into the image."""
     words = [*(service.entrypoint or ()), *(service.command or ())]
     if words and words[0] in _SHELLS:
         return True
-    return service.build is None and _family(service.image) in _WITH_SHELL
+    if service.build is not None:
+        return image is not None and (image.shell or _family(image.base) in _WITH_SHELL)
+    return _family(service.image) in _WITH_SHELL
 
 
 def _family(image: str) -> str:

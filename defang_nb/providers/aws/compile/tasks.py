@@ -43,7 +43,7 @@ def inputs(context: Context, service: Service, hosts: Mapping[str, Json]) -> dic
         | stores.passwords(context, service),
         "config_digests": context.digests_of(list(secret.values())),
         "ports": _ports(service),
-        "healthcheck": health.container_check(service),
+        "healthcheck": health.container_check(service, source.traits if source else None),
         "command": None if service.command is None else list(service.command),
         "entrypoint": None if service.entrypoint is None else list(service.entrypoint),
         "user": service.user,

@@ -86,7 +86,7 @@ class _Compiler:
             inputs = {
                 "reference": source.reference,
                 # Which services use an image is no part of it: one more or less builds nothing.
-                "source": msgspec.to_builtins(msgspec.structs.replace(source, services=())),
+                "source": source.recipe,
                 "args": {key: as_json(text) for key, text in source.args.items()},
             }
             title = f"image of {', '.join(source.services)}"

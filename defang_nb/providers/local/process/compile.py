@@ -73,7 +73,7 @@ class _Compiler:
                     {
                         "reference": source.reference,
                         # Which services use an image is no part of it: one more or less builds nothing.
-                        "source": msgspec.to_builtins(msgspec.structs.replace(source, services=())),
+                        "source": source.recipe,
                         "args": {key: as_json(text) for key, text in source.args.items()},
                         "recipe": RECIPE,
                         "exclude_newer": self.exclude_newer,

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from defang_nb.build.dockerfile import Dockerfile, Instruction, Stage
+from defang_nb.build.health import healthcheck_of
 from defang_nb.build.substitution import substitute, unquote
 from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.providers.local.process.images.bases import Base, BaseKind, base_of, is_uv
 from defang_nb.providers.local.process.images.commands import RefusedError, read_commands, read_run
-from defang_nb.providers.local.process.images.health import healthcheck_of
 from defang_nb.providers.local.process.images.image import DEFAULT_PATH, ImageKind
 from defang_nb.providers.local.process.images.machine import Machine
 from defang_nb.providers.local.process.images.shell import Command
