@@ -12,6 +12,7 @@ from defang_nb.providers.aws.bootstrap.stack import BootstrapStack
 from tests.aws.handle import REGION, Simulation
 from tests.providers.aws.stage import APP, Stage
 from tests.providers.aws.test_stores import APP as STORES
+from tests.providers.aws.test_stores import FILES
 from tests.providers.aws.test_stores import given as configured
 
 pytestmark = pytest.mark.e2e
@@ -47,7 +48,7 @@ async def test_it_suffices_for_managed_stores(simulation: Simulation, monkeypatc
     account, base = await prepared(simulation, monkeypatch)
     stage, text = Stage(account, base), STORES.replace("x-defang-postgres: true", "x-defang-postgres: true\n    mem_limit: 4g")
     await configured(stage, "DB_PASSWORD", "not-to-be-guessed")
-    for each in (STORES, text.replace("x-defang-redis: true", "x-defang-redis: true, mem_limit: 3g")):
+    for each in (FILES, STORES, text.replace("x-defang-redis: true", "x-defang-redis: true, mem_limit: 3g")):
         applied = await stage.up(each)
         assert simulation.denied() == []
         assert applied.outcome is Outcome.SUCCEEDED, applied.failed

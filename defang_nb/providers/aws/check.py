@@ -106,8 +106,11 @@ class _Check:
             case "bind":
                 yield self._told("volume-of-this-machine", service, place, source=mount.source)
             case "volume":
-                if mount.source:
-                    yield self._told("named-volume", service, place, source=mount.source, target=mount.target)
+                volume = self.project.volumes.get(mount.source)
+                if volume is not None and volume.external:
+                    yield self._told("external-volume", service, place, source=mount.source)
+                if mount.options.get("subpath"):
+                    yield self._told("volume-subpath", service, place, path=mount.options["subpath"])
             case "tmpfs":
                 pass
             case _:

@@ -31,7 +31,13 @@ GIB = 2**30
         ("image: a\n    cpus: 64", "no-such-size", 4, "16 vCPU with 120 GB"),
         ("image: a\n    platform: linux/s390x", "platform", 4, "linux/s390x"),
         ("image: a\n    volumes: ['./src:/src']", "volume-of-this-machine", 4, "/app/src"),
-        ("image: a\n    volumes: ['data:/data']", "named-volume", 4, "data"),
+        ("image: a\n    volumes: ['theirs:/data']", "external-volume", 4, "theirs"),
+        (
+            "image: a\n    volumes: [{type: volume, source: data, target: /x, volume: {subpath: y}}]",
+            "volume-subpath",
+            4,
+            "y of a volume",
+        ),
         ("image: a\n    ports: ['53:53/udp']", "port-protocol", 4, "udp"),
         ("image: a\n    ports: ['5432:5432']", "port-not-published", 4, "5432"),
         ("image: a\n    ports: [{target: 50051, app_protocol: grpc}]", "needs-tls", 4, "grpc"),
@@ -55,7 +61,7 @@ GIB = 2**30
     ],
 )
 def test_what_can_not_be_honoured_is_told_with_its_place(said: str, code: str, line: int, words: str) -> None:
-    text = f"services:\n  web:\n    {said}\n  db: {{image: redis}}\nvolumes: {{data: {{}}}}\n"
+    text = f"services:\n  web:\n    {said}\n  db: {{image: redis}}\nvolumes: {{data: {{}}, theirs: {{external: true}}}}\n"
     found = {each.code: each for each in check(project(text))}
     assert code in found, sorted(found)
     assert found[code].position is not None and found[code].position.line in (line, line - 1)
@@ -72,12 +78,13 @@ services:
     ports: ["80", {target: 5432, mode: host}]
     cpus: 0.5
     mem_limit: 1g
-    volumes: [/cache, {type: tmpfs, target: /run}]
+    volumes: [/cache, {type: tmpfs, target: /run}, 'data:/data']
     network_mode: bridge
     stop_signal: SIGTERM
     ulimits: {nofile: 1000}
     cap_add: [SYS_PTRACE]
     platform: linux/arm64
+volumes: {data: {}}
 """
     assert check(project(text)) == []
 

@@ -93,3 +93,29 @@ async def test_a_password_that_rds_refuses_is_said_before_anything_is_made(stage
     error = applied.failed[DB]
     assert "POSTGRES_PASSWORD" in error.message and "a/b" not in error.message + error.hint
     assert "shop/aws:ecs/Service/web" in applied.skipped
+
+
+FILES = """\
+services:
+  web: {image: nginx, volumes: ["data:/data"]}
+volumes: {data: {}}
+"""
+
+
+async def test_a_named_volume_is_mounted_and_outlives_the_service(stage: Stage, simulation: Simulation) -> None:
+    applied = await stage.up(FILES)
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    [system] = (await stage.account.call("efs", "describe_file_systems"))["FileSystems"]
+    assert system["Encrypted"] and system["NumberOfMountTargets"] == 2
+    arn = (await stage.recorded())["shop/aws:ecs/TaskDefinition/web"].outputs["arn"]
+    answer = await stage.account.call("ecs", "describe_task_definition", taskDefinition=arn)
+    [volume] = answer["taskDefinition"]["volumes"]
+    assert volume["efsVolumeConfiguration"]["fileSystemId"] == system["FileSystemId"]
+    assert (await stage.recorded())["shop/aws:efs/FileSystem/data"].protect
+    simulation.forget()
+    await stage.up(FILES)
+    assert stage.plan.mutations == () and simulation.counts().mutations() == {}
+    applied = await stage.down()
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    assert (await stage.account.call("efs", "describe_file_systems"))["FileSystems"] == []
+    assert simulation.problems() == []

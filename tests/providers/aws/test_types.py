@@ -27,6 +27,8 @@ services:
   once: {image: python, restart: "no"}
   store: {x-defang-postgres: true}
   cache: {x-defang-redis: true}
+  files: {image: nginx, volumes: ["data:/data"]}
+volumes: {data: {}}
 """
 SECRETS = {"TOKEN": "hunter2-token", "PASSWORD": "correct-horse"}
 

@@ -12,7 +12,7 @@ from defang_nb.model.resource import Need, Options, Resource
 from defang_nb.model.value import Json, ref
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.bootstrap.base import Base
-from defang_nb.providers.aws.compile import discovery, front, health, stores, tasks
+from defang_nb.providers.aws.compile import discovery, front, health, stores, tasks, volumes
 from defang_nb.providers.aws.compile.context import Context
 from defang_nb.providers.aws.modes import Mode
 from defang_nb.providers.local.docker.stores import kind as store_kind
@@ -42,6 +42,7 @@ def main_type(service: Service) -> str:
 def _resources(context: Context) -> Iterator[Resource]:
     hosts = discovery.hosts(context) | stores.hosts(context)
     yield from stores.resources(context)  # first, as they take longest
+    yield from volumes.resources(context)
     yield from front.resources(context)
     yield from discovery.resources(context)
     yield from _shared(context)
@@ -94,7 +95,8 @@ def _service(context: Context, service: Service, hosts: Mapping[str, Json]) -> I
     definition = tasks.inputs(context, searching, hosts)
     yield context.resource(kinds.TASK, service.name, definition, service=service.name, title=f"task of {service.name}")
     inputs = _job(context, service) if service.one_off else _running(context, service, routes, hosts)
-    needs = _needs(context, service) | {context.urn(kinds.RULE, route.key): Need.CREATED for route in routes}
+    needs = volumes.needs(context, service) | _needs(context, service)
+    needs |= {context.urn(kinds.RULE, route.key): Need.CREATED for route in routes}
     if service.one_off:
         needs[context.urn(kinds.ROLE, service.name)] = Need.READY
     yield Resource(
@@ -146,8 +148,8 @@ def _running(context: Context, service: Service, routes: Sequence[front.Route], 
     made = {
         **_placed(context, service),
         "spot": context.mode.spot,
-        "min_healthy": context.mode.min_healthy,
-        "max_percent": context.mode.max_percent,
+        "min_healthy": 0 if volumes.alone(service) else context.mode.min_healthy,
+        "max_percent": 100 if volumes.alone(service) else context.mode.max_percent,
         "targets": [{"group": ref(context.urn(kinds.TARGETS, each.key), "arn"), "port": each.port.target} for each in routes],
         "endpoints": endpoints,
         "autoscaled": service.autoscaling,

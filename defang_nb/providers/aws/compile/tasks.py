@@ -14,7 +14,7 @@ from defang_nb.model.project import Mount, Service
 from defang_nb.model.resource import Resource
 from defang_nb.model.value import Json, config_keys, ref
 from defang_nb.providers.aws import kinds, names
-from defang_nb.providers.aws.compile import health, sizes, stores
+from defang_nb.providers.aws.compile import health, sizes, stores, volumes
 from defang_nb.providers.aws.compile.context import Context
 
 STOP_SECONDS = 120
@@ -53,6 +53,7 @@ def inputs(context: Context, service: Service, hosts: Mapping[str, Json]) -> dic
         "nofile": _nofile(service.rest.get("ulimits") or {}),
         "tmpfs": list(_tmpfs(service)),
         "scratch": [{"target": each.target, "read_only": each.read_only} for each in service.volumes if _is_scratch(each)],
+        "volumes": volumes.mounts(context, service),
         **{key: service.rest[key] for key in _PLAIN if service.rest.get(key)},
     }
     return {key: value for key, value in made.items() if value not in (None, "", [], {}) or key in ("command", "entrypoint")}

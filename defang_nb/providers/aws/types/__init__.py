@@ -9,6 +9,7 @@ from defang_nb.providers.aws.types.base import AwsType
 from defang_nb.providers.aws.types.caches import CacheSubnetGroupType, CacheType
 from defang_nb.providers.aws.types.databases import DatabaseType
 from defang_nb.providers.aws.types.discovery import NamespaceType, NameType
+from defang_nb.providers.aws.types.files import AccessPointType, FileSystemType
 from defang_nb.providers.aws.types.groups import SecurityGroupType
 from defang_nb.providers.aws.types.inventory import Inventory, TaggedType
 from defang_nb.providers.aws.types.jobs import JobType
@@ -27,7 +28,8 @@ from defang_nb.provision.ports import ResourceType
 _TYPES: tuple[type[AwsType], ...] = (
     LoadBalancerType, ListenerType, RuleType, TargetGroupType, NamespaceType, NameType, LogGroupType, SecurityGroupType,
     RepositoryType, RoleType, TextType, TaskDefinitionType, ServiceType, JobType, ScalingTargetType,
-    PasswordType, SubnetGroupType, ParameterGroupType, DatabaseType, CacheSubnetGroupType, CacheType,
+    PasswordType, SubnetGroupType, ParameterGroupType, DatabaseType, CacheSubnetGroupType, CacheType, FileSystemType,
+    AccessPointType,
 )  # fmt: skip
 
 

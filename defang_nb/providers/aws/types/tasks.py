@@ -88,7 +88,10 @@ def definition(inputs: Mapping[str, Json], name: str, region: str) -> dict[str, 
         "runtimePlatform": {"cpuArchitecture": inputs["architecture"], "operatingSystemFamily": "LINUX"},
         "executionRoleArn": inputs["execution_role"],
         "taskRoleArn": inputs["role"],
-        "volumes": [{"name": f"scratch-{number}"} for number, _ in enumerate(inputs.get("scratch") or ())],
+        "volumes": [
+            *({"name": f"scratch-{number}"} for number, _ in enumerate(inputs.get("scratch") or ())),
+            *({"name": f"volume-{number}", **_files(each)} for number, each in enumerate(inputs.get("volumes") or ())),
+        ],
         "containerDefinitions": [_container(inputs, name, region)],
     }
 
@@ -117,8 +120,9 @@ def _container(inputs: Mapping[str, Json], name: str, region: str) -> dict[str, 
         "ulimits": _ulimits(inputs.get("nofile")),
         "systemControls": [{"namespace": key, "value": str(value)} for key, value in (inputs.get("sysctls") or {}).items()],
         "mountPoints": [
-            {"sourceVolume": f"scratch-{number}", "containerPath": each["target"], "readOnly": each["read_only"]}
-            for number, each in enumerate(inputs.get("scratch") or ())
+            {"sourceVolume": f"{kind}-{number}", "containerPath": each["target"], "readOnly": each["read_only"]}
+            for kind, key in (("scratch", "scratch"), ("volume", "volumes"))
+            for number, each in enumerate(inputs.get(key) or ())
         ],
         "logConfiguration": {"logDriver": "awslogs", "options": logs},
     }
@@ -126,6 +130,13 @@ def _container(inputs: Mapping[str, Json], name: str, region: str) -> dict[str, 
         made["command"] = []  # an entrypoint of one's own takes the image's command away, as Docker's CLI does
     kept = ("command", "entryPoint")
     return {key: value for key, value in made.items() if value not in (None, "", [], {}) or (key in kept and value == [])}
+
+
+def _files(volume: Mapping[str, Json]) -> dict[str, Any]:
+    """Who may mount it is said by its network."""
+    access = {"accessPointId": volume["access"], "iam": "DISABLED"}
+    said = {"fileSystemId": volume["file_system"], "transitEncryption": "ENABLED", "authorizationConfig": access}
+    return {"efsVolumeConfiguration": said}
 
 
 def _linux(inputs: Mapping[str, Json]) -> dict[str, Any]:
