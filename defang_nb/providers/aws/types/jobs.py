@@ -57,7 +57,7 @@ class JobType(AwsType):
 
     async def update(self, operation: Operation) -> Made:
         """Run it again, as something about it is new; what still runs of it is stopped."""
-        if operation.previous is not None:
+        if operation.previous is not None and not operation.previous.ready:
             await self._stop(operation.previous.outputs.get("tasks") or ())
         return await self.create(operation)
 
