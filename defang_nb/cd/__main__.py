@@ -91,6 +91,7 @@ async def _serve(rendezvous: Rendezvous, stack: str, idle: float, transport: str
 
 async def _serve_in_account(stack: str, idle: float) -> None:
     """As a task in the user's account: mutual TLS with the keys of its launch, on a port that is opened for its clients."""
+    from defang_nb.cd.mailbox import read_mail
     from defang_nb.cd.server import Service, make_server
     from defang_nb.providers.aws.launch.serving import PORT, Serving
 
@@ -106,7 +107,9 @@ async def _serve_in_account(stack: str, idle: float) -> None:
         asked = _asked()
         await server.start()
         _log.info("serving stack %s in the account, port %d", stack, PORT)
+        mail = asyncio.create_task(read_mail(service, serving.mail, serving.launch))
         await _until_idle(service, idle, asked)
+        mail.cancel()
         await _end(service, server, asked)
     finally:
         await serving.end()

@@ -87,7 +87,7 @@ class Service(cd_pb2_grpc.CdServicer):
             if wanted.stack.name != self._stack:
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"this cd serves the stack {self._stack!r}")
             try:
-                await self._begin(wanted)
+                await self.begin(wanted)
             except DefangError as error:
                 await context.abort(grpc.StatusCode.ABORTED, f"{error.message}\n{error.hint}")
         return pb.DeployResponse(deployment=wanted.deployment)
@@ -103,14 +103,28 @@ class Service(cd_pb2_grpc.CdServicer):
                 yield pb.WatchResponse(event=event_to_wire(event))
 
     async def Cancel(self, request: pb.CancelRequest, context: _Context) -> pb.CancelResponse:  # noqa: N802
-        run = self._runs.get(request.deployment)
-        if run is None:
+        if not self.cancel(request.deployment):
             await context.abort(grpc.StatusCode.NOT_FOUND, f"this cd does not run {request.deployment}")
-        else:
-            run.cancel()
         return pb.CancelResponse()
 
-    async def _begin(self, request: DeployRequest) -> None:
+    @property
+    def stack(self) -> str:
+        return self._stack
+
+    @property
+    def running(self) -> list[str]:
+        """The ids of the deployments that run now."""
+        return list(self._runs)
+
+    def cancel(self, deployment: str) -> bool:
+        """Ask it to end; whether it runs here."""
+        run = self._runs.get(deployment)
+        if run is not None:
+            run.cancel()
+        return run is not None
+
+    async def begin(self, request: DeployRequest) -> None:
+        """Run it, unless it is known already. Raises `DefangError`."""
         # What a deployment needs is loaded with the first one, so that cd answers soon after its launch.
         from defang_nb.cd.run import Run
         from defang_nb.cd.story import Story

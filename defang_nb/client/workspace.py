@@ -21,6 +21,8 @@ from defang_nb.providers.registry import provider_for
 if TYPE_CHECKING:
     from defang_nb.build.image import Prepared
     from defang_nb.client.channel import Cd
+    from defang_nb.client.mailbox import MailedCd
+    from defang_nb.providers.base import CdAddress
 
 _HANDOVER = 5.0
 """Seconds in which a workspace goes on looking for a cd that answers, while one ends and another starts."""
@@ -109,15 +111,23 @@ class Workspace:
         finally:
             await cd.close()
 
-    async def _find(self) -> Cd | None:
+    async def _find(self) -> Cd | MailedCd | None:
+        address = await self.provider.find_cd()
+        return await self._reached(address) if address else None
+
+    async def _reached(self, address: CdAddress) -> Cd | MailedCd:
+        """By a connection, or where none can be made by the store."""
+        if not address.target:
+            from defang_nb.client.mailbox import MailedCd
+
+            return MailedCd(await self.provider.store())
         from defang_nb.client.channel import Cd
 
-        address = await self.provider.find_cd()
-        return Cd(address) if address else None
+        return Cd(address)
 
-    async def _connect(self, say: Say) -> Cd:
+    async def _connect(self, say: Say) -> Cd | MailedCd:
         """A cd that speaks this protocol. One of another version is replaced when it is idle."""
-        from defang_nb.client.channel import Cd, UnreachableError
+        from defang_nb.client.channel import UnreachableError
         from defang_nb.version import __version__
 
         trouble: CdError = CdError("cd can't be reached")
@@ -127,7 +137,7 @@ class Workspace:
             if address is None:
                 say("starting cd")
                 address = await self.provider.launch_cd()
-            cd = Cd(address)
+            cd = await self._reached(address)
             try:
                 info = await cd.info()
             except UnreachableError as error:

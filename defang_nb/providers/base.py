@@ -29,7 +29,10 @@ class TlsKeys(msgspec.Struct, frozen=True):
 
 
 class CdAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a cd listens, as gRPC writes it (`unix:/…`, `127.0.0.1:50123`), and the client's keys where TLS is used."""
+    """Where a cd listens, as gRPC writes it (`unix:/…`, `127.0.0.1:50123`), and the client's keys where TLS is used.
+
+    "" for one that can't be reached from here: what it is asked for goes through the store.
+    """
 
     target: str
     keys: TlsKeys | None = None

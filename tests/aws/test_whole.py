@@ -133,3 +133,25 @@ def test_cd_leaves_no_open_door_and_no_keys_behind(user: User) -> None:
     assert group["IpPermissions"] == []
     names = [each["Name"] for each in user.simulation.client("ssm").describe_parameters()["Parameters"]]
     assert [each for each in names if "/cd-" in each] == []
+
+
+def test_a_cd_that_can_not_be_reached_is_spoken_to_through_the_store(user: User) -> None:
+    (user.app / ".defang" / "prod").write_text(STACK + "DEFANG_CD_TRANSPORT=store\n")
+    user.says("config", "set", f"PASSWORD={SECRET}")
+    assert "web: ✔ live" in user.says("up")
+    assert "nothing to change" in user.says("up")
+    user.simulation.behaviours({"match": "slow", "exit_code": 0, "after": 600})
+    user.change("command: migrate", "command: slow")
+    begun = subprocess.Popen(
+        [sys.executable, "-m", "defang_nb", "up", "--stack", "prod"], cwd=user.app, env=user.environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert begun.stdout is not None
+    for line in begun.stdout:
+        if "migrate: ◐ starting" in line:
+            break
+    assert "was asked to end" in user.says("cancel", "latest")
+    begun.stdout.read()
+    assert begun.wait(60) != 0
+    begun.stdout.close()
+    user.says("down", "--yes")

@@ -13,6 +13,7 @@ from defang_nb.providers.aws.bootstrap.template import CD_PORT as PORT
 from defang_nb.providers.aws.launch.door import close_door
 from defang_nb.providers.aws.launch.record import LAUNCH_VARIABLE, Launches
 from defang_nb.providers.base import TlsKeys
+from defang_nb.providers.mail import Mail
 
 __all__ = ["PORT", "Serving"]
 _log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class Serving:
     def __init__(self, stack: str) -> None:
         self._stack = stack
         self._account = Account({})
-        self._launch = os.environ.get(LAUNCH_VARIABLE, "")
+        self.launch = os.environ.get(LAUNCH_VARIABLE, "")
         self._base: Base | None = None
 
     async def begin(self) -> TlsKeys | None:
@@ -33,9 +34,9 @@ class Serving:
         if self._base is None:
             raise CdError("the account's bootstrap is not there, or is older than this cd", hint="defang-nb cd install")
         latest, _ = await self._launches(self._base).latest()
-        if latest is None or latest.id != self._launch:
+        if latest is None or latest.id != self.launch:
             return None
-        keys = await self._launches(self._base).take(self._launch, "cd")
+        keys = await self._launches(self._base).take(self.launch, "cd")
         if keys is None:
             raise CdError("the keys of this launch are gone")
         return keys
@@ -45,7 +46,8 @@ class Serving:
         if self._base is None:
             return
         try:
-            await self._launches(self._base).forget(self._launch)
+            await self._launches(self._base).forget(self.launch)
+            await self.mail.withdraw()
             running = await self._account.call(
                 "ecs", "list_tasks", cluster=self._base.cluster, family=self._base.cd_task, desiredStatus="RUNNING"
             )
@@ -53,6 +55,12 @@ class Serving:
                 await close_door(self._account, self._base)
         except DefangError as error:
             _log.warning("what this launch leaves behind could not be removed: %s", error.message)
+
+    @property
+    def mail(self) -> Mail:
+        if self._base is None:
+            raise CdError("this launch has not begun to serve")
+        return Mail(store_of(self._account, self._base.bucket, self._stack))
 
     def _launches(self, base: Base) -> Launches:
         return Launches(self._account, store_of(self._account, base.bucket, self._stack), self._stack)
