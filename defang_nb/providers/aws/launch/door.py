@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from defang_nb.errors import ProviderError, UsageError
 from defang_nb.providers.aws.account import Account
+from defang_nb.providers.aws.again import again
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.template import CD_PORT
 from defang_nb.providers.aws.refusals import AwsError
@@ -34,11 +35,11 @@ async def open_door(account: Account, base: Base, settings: Mapping[str, str], s
         permission = {"Ipv6Ranges": [{"CidrIpv6": network, "Description": rule["Description"]}]}
     else:
         permission = {"IpRanges": [rule]}
+    opened = [{"IpProtocol": "tcp", "FromPort": CD_PORT, "ToPort": CD_PORT, **permission}]
     try:
-        await account.call(
-            "ec2", "authorize_security_group_ingress", GroupId=base.cd_group,
-            IpPermissions=[{"IpProtocol": "tcp", "FromPort": CD_PORT, "ToPort": CD_PORT, **permission}],
-        )  # fmt: skip
+        await again(
+            lambda: account.call("ec2", "authorize_security_group_ingress", GroupId=base.cd_group, IpPermissions=opened)
+        )
     except AwsError as error:
         if error.code != "InvalidPermission.Duplicate":
             raise

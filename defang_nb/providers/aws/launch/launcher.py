@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from defang_nb.errors import CdError, ProviderError
+from defang_nb.errors import CdError, DefangError, ProviderError
 from defang_nb.model.stack import Stack
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap.base import Base
@@ -68,15 +68,23 @@ class Launcher:
         while True:
             launch, version = await self._launches.latest()
             if launch is not None and await self._is_coming(launch):
-                return await self._arrival(launch)
+                if address := await self._arrival(launch):
+                    return address
+                continue  # who claimed to start it did not
             image = await self._image()
             mine = Launch(id=secrets.token_hex(8), by=this_person(), began=time.time(), version=__version__)
             with contextlib.suppress(ConflictError):
                 version = await self._launches.claim(mine, version)
-                task = await self._run(mine, image)
+                try:
+                    task = await self._run(mine, image)
+                except BaseException:
+                    with contextlib.suppress(DefangError):  # others need not wait for what does not come
+                        await asyncio.shield(self._launches.forget(mine.id))
+                    raise
                 mine = msgspec.structs.replace(mine, task=task)
                 await self._launches.claim(mine, version)
-                return await self._arrival(mine)
+                if address := await self._arrival(mine):
+                    return address
 
     async def stop(self) -> None:
         """End it in good order, and wait until it is gone."""
@@ -98,11 +106,13 @@ class Launcher:
         task = await self._task(launch.task)
         return task is not None and task["lastStatus"] in _ALIVE and task["desiredStatus"] == "RUNNING"
 
-    async def _arrival(self, launch: Launch) -> CdAddress:
-        """Wait until it listens. Raises `CdError` with its last words when it never does."""
+    async def _arrival(self, launch: Launch) -> CdAddress | None:
+        """Wait until it listens; None when nobody started it. Raises `CdError` with its last words when it never does."""
         began, pause, running = time.monotonic(), _FIRST, 0.0
         while True:
             latest, _ = await self._launches.latest()
+            if not launch.task and (latest is None or (not latest.task and not await self._is_coming(latest))):
+                return None
             launch = latest or launch
             task = await self._task(launch.task) if launch.task else None
             if task is not None and task["lastStatus"] == "STOPPED":

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from functools import partial
 
 import msgspec
 
 from defang_nb.providers.aws.account import Account
+from defang_nb.providers.aws.again import again
 from defang_nb.providers.aws.config import own
 from defang_nb.providers.aws.names import MANAGED_BY, MANAGER, STACK, pairs
 from defang_nb.providers.aws.refusals import AwsError
@@ -60,10 +62,17 @@ class Launches:
     async def give(self, launch: str, cd: TlsKeys, client: TlsKeys) -> None:
         for side, keys in (("cd", cd), ("client", client)):
             value = json.dumps({"ca": keys.ca.decode(), "certificate": keys.certificate.decode(), "key": keys.key.decode()})
+            await again(partial(self._put, self._name(launch, side), value))
+
+    async def _put(self, name: str, value: str) -> None:
+        try:
             await self._account.call(
-                "ssm", "put_parameter", Name=self._name(launch, side), Value=value, Type="SecureString",
+                "ssm", "put_parameter", Name=name, Value=value, Type="SecureString",
                 Tier="Intelligent-Tiering", Tags=pairs({MANAGED_BY: MANAGER, STACK: self._stack}),
             )  # fmt: skip
+        except AwsError as error:
+            if error.code != "ParameterAlreadyExists":  # an attempt whose reply was lost made it: the name is this launch's own
+                raise
 
     async def take(self, launch: str, side: str) -> TlsKeys | None:
         """The keys of one side (`cd` or `client`); None when they are gone."""
@@ -79,7 +88,7 @@ class Launches:
     async def forget(self, launch: str) -> None:
         """Its keys, and that it is there, unless it is another one by now."""
         names = [self._name(launch, side) for side in ("cd", "client")]
-        await self._account.call("ssm", "delete_parameters", Names=names)
+        await again(lambda: self._account.call("ssm", "delete_parameters", Names=names))
         found, version = await self.latest()
         if found is not None and found.id == launch:
             with contextlib.suppress(ConflictError):
