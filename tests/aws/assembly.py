@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.aws import caches, haste, logs, mending, refusals
+from tests.aws import caches, certificates, haste, logs, mending, refusals
 from tests.aws.balancer import Balancer
 from tests.aws.ecs.api import Api
 from tests.aws.ecs.task import Task
@@ -104,6 +104,7 @@ def assemble(pace: float, registry: str = "") -> Parts:
     refusals.refuse(lambda: world.pace)
     mending.mend()
     caches.mend()
+    certificates.mend()
     layer.controls |= {
         "reset": lambda _: parts.reset(pace),
         "runners": lambda asked: setattr(choice, "rules", [*map(tuple, asked), *DEFAULT]),

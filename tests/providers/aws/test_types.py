@@ -38,6 +38,7 @@ async def wide(world: World) -> list[Resource]:
     for key, value in SECRETS.items():
         said = {"Name": f"/Defang/shop/{STACK}/{key}", "Value": value, "Type": "SecureString"}
         await world.account.call("ssm", "put_parameter", **said)
+    await world.account.call("route53", "create_hosted_zone", Name="example.org", CallerReference="1")
     image = urn("shop", kinds.IMAGE, "web")
     return [
         msgspec.structs.replace(each, inputs={**each.inputs, "image": "built@sha256:1"})
@@ -80,7 +81,7 @@ async def test_all_that_is_tagged_is_told(world: World) -> None:
     told = {each.urn: each for each in await owned(world.types, "shop")}
     # Of all but the first two the simulation does not tell the tags.
     untold = {kinds.JOB, kinds.SCALING, kinds.LISTENER, kinds.RULE, kinds.REPOSITORY}
-    untold |= {kinds.SUBNETS, kinds.PARAMETERS}
+    untold |= {kinds.SUBNETS, kinds.PARAMETERS, kinds.RECORD}
     assert {each.urn for each in world.recorded.values() if each.type not in untold} == set(told)
     for key, live in told.items():
         record = world.recorded[key]

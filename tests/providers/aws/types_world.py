@@ -20,7 +20,13 @@ from defang_nb.provision.ports import Made, Operation, ResourceType
 from defang_nb.provision.recovery import record_of
 from tests.providers.aws.plans import BASE, STACK
 
-_WAITED = ("aws:discovery/Namespace", "aws:rds/Instance", "aws:elasticache/ReplicationGroup", "aws:efs/FileSystem")
+_WAITED = (
+    "aws:acm/Certificate",
+    "aws:discovery/Namespace",
+    "aws:rds/Instance",
+    "aws:elasticache/ReplicationGroup",
+    "aws:efs/FileSystem",
+)
 """Types whose resources can be used by others only once they are ready."""
 
 

@@ -1,7 +1,8 @@
 """What is found from outside: one load balancer for a project, and how it is told which service a request is for.
 
-A service with a domain name is known by it, on port 80. Of the others the first has port 80 too, and each further port has a
-listener of its own: the port that is published, so that `8080:80` is found at 8080 as it is on one's own machine.
+A service with a domain name is known by it, on port 443, with a certificate of its own; port 80 leads there. Of the others the
+first has port 80, and each further port has a listener of its own: the port that is published, so that `8080:80` is found at
+8080 as it is on one's own machine.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ NOT_HTTP = frozenset({21, 22, 25, 53, 1883, 3306, 5432, 5672, 6379, 9092, 11211,
 """Ports on which nobody speaks HTTP."""
 _HTTP = ("", "http", "https", "http2", "grpc")
 _VERSIONS = {"http2": "HTTP2", "grpc": "GRPC"}
-_MAIN = 80
+_MAIN, _SECURE = 80, 443
 _OPEN = (80, 443)
 """What everybody may reach of any load balancer of ours; further ports are opened by the project."""
 _CATCH_ALL = 40_000
@@ -71,7 +72,7 @@ def routes(project: Project) -> list[Route]:
     for service, port in wanted:
         if service.domainname and service.name not in named:
             named.add(service.name)
-            found.append(Route(service=service.name, port=port, listener=_MAIN, priority=0, host=service.domainname))
+            found.append(Route(service=service.name, port=port, listener=_SECURE, priority=0, host=service.domainname))
         else:
             free.append((service, port))
     first = next((each for said in (_says_main, _is_nameless, bool) for each in free if said(each)), None)
@@ -105,12 +106,15 @@ def _prioritised(found: Sequence[Route]) -> Iterator[Route]:
     used: set[tuple[int, int]] = set()
     for route in sorted(found, key=lambda each: each.key):
         low, high = (1, _CATCH_ALL) if route.host else (_CATCH_ALL, _LAST)
-        digest = int.from_bytes(hashlib.sha256(route.key.encode()).digest()[:4], "big")
-        priority = low + digest % (high - low)
+        priority = _priority(route.key, low, high)
         while (route.listener, priority) in used:
             priority = priority + 1 if priority + 1 < high else low
         used.add((route.listener, priority))
         yield msgspec.structs.replace(route, priority=priority)
+
+
+def _priority(key: str, low: int, high: int) -> int:
+    return low + int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % (high - low)
 
 
 def resources(context: Context) -> Iterator[Resource]:
@@ -119,7 +123,8 @@ def resources(context: Context) -> Iterator[Resource]:
     if not found:
         return
     groups: list[Json] = [context.base.public_group, ref(context.urn(kinds.GROUP, kinds.TASK_GROUP), "id")]
-    ports = sorted({route.listener for route in found})
+    # Who asks for a domain at port 80 is sent on.
+    ports = sorted({port for route in found for port in ((_SECURE, _MAIN) if route.host else (route.listener,))})
     if more := [port for port in ports if port not in _OPEN]:
         opened: list[Json] = [{"port": port, "from": "0.0.0.0/0"} for port in more]
         said: dict[str, Json] = {
@@ -135,15 +140,31 @@ def resources(context: Context) -> Iterator[Resource]:
         {"subnets": list(context.base.subnets), "groups": groups, "deletion_protection": context.mode.deletion_protection},
         title="load balancer",
     )
+    hosts = sorted({route.host for route in found if route.host})
+    for host in hosts:
+        yield from _domain(context, host)
     for port in ports:
         inputs: dict[str, Json] = {
             "balancer": ref(context.urn(kinds.BALANCER, kinds.FRONT), "arn"),
             "port": port,
             "protocol": "HTTP",
         }
+        if port == _SECURE:
+            certificates = [ref(context.urn(kinds.CERTIFICATE, host), "arn") for host in hosts]
+            inputs |= {"protocol": "HTTPS", "certificates": certificates}
         yield context.resource(kinds.LISTENER, str(port), inputs, title=f"port {port}")
     for route in found:
         yield from _routed(context, route)
+
+
+def _domain(context: Context, host: str) -> Iterator[Resource]:
+    """Its certificate, and the record by which it leads to the load balancer."""
+    target = ref(context.urn(kinds.BALANCER, kinds.FRONT), "host")
+    title = f"certificate of {host}"
+    yield context.resource(kinds.CERTIFICATE, host, {"host": host, "target": target}, title=title)
+    zone = ref(context.urn(kinds.BALANCER, kinds.FRONT), "zone")
+    said: dict[str, Json] = {"host": host, "target": target, "target_zone": zone}
+    yield context.resource(kinds.RECORD, host, said, title=f"name {host}")
 
 
 def _routed(context: Context, route: Route) -> Iterator[Resource]:
@@ -175,9 +196,21 @@ def _routed(context: Context, route: Route) -> Iterator[Resource]:
         service=service.name,
         title=f"requests to {service.name}:{target}",
     )
+    if route.host:
+        plain: dict[str, Json] = {
+            "listener": ref(context.urn(kinds.LISTENER, str(_MAIN)), "arn"),
+            "priority": _priority(f"{route.key}:plain", 1, _CATCH_ALL),
+            "hosts": [route.host],
+            "paths": [],
+            "redirect": _SECURE,
+        }
+        title = f"requests to {service.name}:{target} without TLS"
+        yield context.resource(kinds.RULE, f"{route.key}:plain", plain, service=service.name, title=title)
 
 
 def url(context: Context, route: Route) -> Json:
     """Where a published port is found."""
+    if route.host:
+        return f"https://{route.host}"
     port = "" if route.listener == _MAIN else f":{route.listener}"
-    return join(["http://", route.host or ref(context.urn(kinds.BALANCER, kinds.FRONT), "host"), port])
+    return join(["http://", ref(context.urn(kinds.BALANCER, kinds.FRONT), "host"), port])

@@ -7,6 +7,7 @@ from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.types.balancers import LoadBalancerType
 from defang_nb.providers.aws.types.base import AwsType
 from defang_nb.providers.aws.types.caches import CacheSubnetGroupType, CacheType
+from defang_nb.providers.aws.types.certificates import CertificateType
 from defang_nb.providers.aws.types.databases import DatabaseType
 from defang_nb.providers.aws.types.discovery import NamespaceType, NameType
 from defang_nb.providers.aws.types.files import AccessPointType, FileSystemType
@@ -23,13 +24,14 @@ from defang_nb.providers.aws.types.services import ServiceType
 from defang_nb.providers.aws.types.targets import TargetGroupType
 from defang_nb.providers.aws.types.tasks import TaskDefinitionType
 from defang_nb.providers.aws.types.texts import PasswordType, TextType
+from defang_nb.providers.aws.types.zones import RecordType
 from defang_nb.provision.ports import ResourceType
 
 _TYPES: tuple[type[AwsType], ...] = (
     LoadBalancerType, ListenerType, RuleType, TargetGroupType, NamespaceType, NameType, LogGroupType, SecurityGroupType,
     RepositoryType, RoleType, TextType, TaskDefinitionType, ServiceType, JobType, ScalingTargetType,
     PasswordType, SubnetGroupType, ParameterGroupType, DatabaseType, CacheSubnetGroupType, CacheType, FileSystemType,
-    AccessPointType,
+    AccessPointType, CertificateType, RecordType,
 )  # fmt: skip
 
 

@@ -99,7 +99,8 @@ class ListenerType(ElbType):
 
 
 class RuleType(ElbType):
-    """Inputs: `listener` (ARN), `priority`, `hosts`, `paths`, `targets` (a target group's ARN). Outputs: `arn`."""
+    """Inputs: `listener` (ARN), `priority`, `hosts`, `paths`, `targets` (a target group's ARN), or `redirect`: the port
+    of HTTPS. Outputs: `arn`."""
 
     name = kinds.RULE
     resource = "elasticloadbalancing:listener-rule"
@@ -168,12 +169,17 @@ def _listener(inputs: Mapping[str, Json]) -> dict[str, Any]:
             raise ProviderError(f"port {inputs['port']} is HTTPS and has no certificate")
         made |= {"Certificates": [{"CertificateArn": certificates[0]}], "SslPolicy": _TLS}
     if to := inputs.get("redirect"):
-        config = {"Protocol": "HTTPS", "Port": str(to), "StatusCode": "HTTP_301"}
-        made["DefaultActions"] = [{"Type": "redirect", "RedirectConfig": config}]
+        made["DefaultActions"] = [_to_https(to)]
     return made
 
 
 def _rule(inputs: Mapping[str, Json]) -> dict[str, Any]:
     said = {"host-header": ("HostHeaderConfig", inputs["hosts"]), "path-pattern": ("PathPatternConfig", inputs["paths"])}
     conditions = [{"Field": field, key: {"Values": list(values)}} for field, (key, values) in said.items() if values]
-    return {"Conditions": conditions, "Actions": [{"Type": "forward", "TargetGroupArn": inputs["targets"]}]}
+    to = inputs.get("redirect")
+    action = _to_https(to) if to else {"Type": "forward", "TargetGroupArn": inputs["targets"]}
+    return {"Conditions": conditions, "Actions": [action]}
+
+
+def _to_https(port: int) -> dict[str, Any]:
+    return {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": str(port), "StatusCode": "HTTP_301"}}
