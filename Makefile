@@ -40,6 +40,7 @@ check: setup ## format, lint, types, layers, generated code, documents and noteb
 	$(BIN)/lint-imports
 	$(BIN)/python -m defang_nb.wire.generate --check
 	$(BIN)/python scripts/compose_support.py --check
+	$(BIN)/python scripts/modes_page.py --check
 	$(BIN)/python scripts/lint_docs.py
 
 e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screenshots in artifacts/)

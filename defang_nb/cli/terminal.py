@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defang_nb.commands.host import Source, goes_on
@@ -46,7 +47,9 @@ class TerminalHost:
 
     @property
     def stack(self) -> str:
-        return os.environ.get("DEFANG_STACK") or "local"
+        from defang_nb.client.stacks import default_stack
+
+        return default_stack(Path.cwd())
 
     def source(self, project: str | None) -> Source | None:
         return None

@@ -21,6 +21,8 @@ from defang_nb.client.place import project_of as _project
 from defang_nb.client.place import workspace_of as _workspace
 from defang_nb.client.plans import save_plan
 from defang_nb.client.reading import read_logs
+from defang_nb.client.stack_files import stack_default, stack_ls, stack_new, stack_rm, stack_show
+from defang_nb.client.who import whoami
 from defang_nb.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ __all__ = [
     "restart",
     "rollback",
     "save_plan",
+    "stack_default",
+    "stack_ls",
+    "stack_new",
+    "stack_rm",
+    "stack_show",
     "start_down",
     "start_exec",
     "start_orphan_removal",
@@ -58,6 +65,7 @@ __all__ = [
     "start_up",
     "stats",
     "up",
+    "whoami",
 ]
 _LETTERS = string.ascii_letters + string.digits
 
@@ -69,7 +77,7 @@ def check(
     text: str | None = None,
     name: str | None = None,
     project: str | None = None,
-    stack: str = "local",
+    stack: str | None = None,
     services: Sequence[str] = (),
     profiles: Sequence[str] = (),
     env_files: Files = (),
@@ -96,7 +104,7 @@ def start_up(
     text: str | None = None,
     name: str | None = None,
     project: str | None = None,
-    stack: str = "local",
+    stack: str | None = None,
     services: Sequence[str] = (),
     profiles: Sequence[str] = (),
     env_files: Files = (),
@@ -141,7 +149,7 @@ def up(
     text: str | None = None,
     name: str | None = None,
     project: str | None = None,
-    stack: str = "local",
+    stack: str | None = None,
     services: Sequence[str] = (),
     profiles: Sequence[str] = (),
     env_files: Files = (),
@@ -175,7 +183,7 @@ def preview(
     text: str | None = None,
     name: str | None = None,
     project: str | None = None,
-    stack: str = "local",
+    stack: str | None = None,
     services: Sequence[str] = (),
     profiles: Sequence[str] = (),
     env_files: Files = (),
@@ -192,7 +200,7 @@ def preview(
 
 
 def start_down(
-    project: str | None = None, *, stack: str = "local", dry_run: bool = False, yes: bool = False,
+    project: str | None = None, *, stack: str | None = None, dry_run: bool = False, yes: bool = False,
     working_dir: str | Path | None = None, wait_timeout: float | None = None, lease_wait: float = 0.0,
 ) -> Deployment:  # fmt: skip
     """Start taking everything of the project down; protected resources (data) only with `yes`."""
@@ -202,7 +210,7 @@ def start_down(
 
 
 def down(
-    project: str | None = None, *, stack: str = "local", dry_run: bool = False, yes: bool = False, detach: bool = False,
+    project: str | None = None, *, stack: str | None = None, dry_run: bool = False, yes: bool = False, detach: bool = False,
     working_dir: str | Path | None = None, wait_timeout: float | None = None, lease_wait: float = 0.0,
 ) -> Deployment:  # fmt: skip
     """`start_down`, then wait until all is gone."""
@@ -213,7 +221,7 @@ def down(
     return deployment.wait_accepted() if detach else deployment.wait()
 
 
-def attach(deployment: str = "latest", *, project: str | None = None, stack: str = "local") -> Deployment:
+def attach(deployment: str = "latest", *, project: str | None = None, stack: str | None = None) -> Deployment:
     """A deployment by its id (or a unique beginning of it), with its whole history, followed if it goes on.
 
     Raises `NotFoundError`.
@@ -222,7 +230,7 @@ def attach(deployment: str = "latest", *, project: str | None = None, stack: str
     return begin.attach(workspace, deployment, project)
 
 
-def cancel(deployment: str = "latest", *, project: str | None = None, stack: str = "local") -> Deployment:
+def cancel(deployment: str = "latest", *, project: str | None = None, stack: str | None = None) -> Deployment:
     """Ask cd to end a running deployment; `.wait(check=False)` waits until it did. Raises `NotFoundError`."""
     found = attach(deployment, project=project, stack=stack)
     try:
@@ -233,7 +241,12 @@ def cancel(deployment: str = "latest", *, project: str | None = None, stack: str
 
 
 def deployments(
-    project: str | None = None, *, stack: str = "local", limit: int = 20, kind: str | None = None, outcome: str | None = None
+    project: str | None = None,
+    *,
+    stack: str | None = None,
+    limit: int = 20,
+    kind: str | None = None,
+    outcome: str | None = None,
 ) -> list[DeploymentSummary]:
     """The latest deployments of the stack (or of one project), newest first.
 
@@ -242,7 +255,7 @@ def deployments(
     return past.deployments(_workspace(stack, None), project, limit, kind, outcome)
 
 
-def deployment(deployment: str = "latest", *, project: str | None = None, stack: str = "local") -> PastDeployment:
+def deployment(deployment: str = "latest", *, project: str | None = None, stack: str | None = None) -> PastDeployment:
     """All that is kept of one deployment: request, plan, steps, problems, outcome, duration, who ran it.
 
     Raises `NotFoundError`.
@@ -251,7 +264,7 @@ def deployment(deployment: str = "latest", *, project: str | None = None, stack:
 
 
 def start_rollback(
-    deployment: str | None = None, *, project: str | None = None, stack: str = "local", dry_run: bool = False,
+    deployment: str | None = None, *, project: str | None = None, stack: str | None = None, dry_run: bool = False,
     yes: bool = False, wait_timeout: float | None = None, lease_wait: float = 0.0, working_dir: str | Path | None = None,
 ) -> Deployment:  # fmt: skip
     """Start deploying an earlier deployment's project and images again (None: the latest that went well and differs).
@@ -267,7 +280,7 @@ def start_rollback(
 
 
 def rollback(
-    deployment: str | None = None, *, project: str | None = None, stack: str = "local", dry_run: bool = False,
+    deployment: str | None = None, *, project: str | None = None, stack: str | None = None, dry_run: bool = False,
     yes: bool = False, detach: bool = False, wait_timeout: float | None = None, lease_wait: float = 0.0,
     working_dir: str | Path | None = None,
 ) -> Deployment:  # fmt: skip
@@ -279,14 +292,14 @@ def rollback(
     return started.wait_accepted() if detach else started.wait()
 
 
-def orphans(project: str | None = None, *, stack: str = "local", working_dir: str | Path | None = None) -> list[Orphan]:
+def orphans(project: str | None = None, *, stack: str | None = None, working_dir: str | Path | None = None) -> list[Orphan]:
     """What is live on the stack, carries our tag, and no record knows; of all projects where none is named. Changes nothing."""
     from defang_nb.client.orphans import find_orphans
 
     return find_orphans(_workspace(stack, working_dir), project or "")
 
 
-def start_orphan_removal(project: str, *, stack: str = "local", working_dir: str | Path | None = None) -> Deployment:
+def start_orphan_removal(project: str, *, stack: str | None = None, working_dir: str | Path | None = None) -> Deployment:
     """Start deleting those of a project, data included. Nothing that is recorded is touched, and nothing of somebody else's."""
     from defang_nb.client.orphans import start_removal
 
@@ -294,7 +307,7 @@ def start_orphan_removal(project: str, *, stack: str = "local", working_dir: str
 
 
 def start_repair(
-    project: str | None = None, *, stack: str = "local", working_dir: str | Path | None = None
+    project: str | None = None, *, stack: str | None = None, working_dir: str | Path | None = None
 ) -> Deployment:  # fmt: skip
     """Start making a damaged record of a project readable again; what it lost is looked for where it is."""
     workspace = _workspace(stack, working_dir)
@@ -302,7 +315,7 @@ def start_repair(
 
 
 def start_refresh(
-    project: str | None = None, *, accept: bool = False, stack: str = "local", working_dir: str | Path | None = None
+    project: str | None = None, *, accept: bool = False, stack: str | None = None, working_dir: str | Path | None = None
 ) -> Deployment:
     """Start comparing what is live with what is recorded (`.view.plan`); `accept` records what is live as it is."""
     workspace = _workspace(stack, working_dir)
@@ -310,13 +323,13 @@ def start_refresh(
 
 
 def refresh(
-    project: str | None = None, *, accept: bool = False, stack: str = "local", working_dir: str | Path | None = None
+    project: str | None = None, *, accept: bool = False, stack: str | None = None, working_dir: str | Path | None = None
 ) -> Deployment:
     """`start_refresh`, then wait until it is over. Changes nothing of what runs."""
     return start_refresh(project, accept=accept, stack=stack, working_dir=working_dir).wait()
 
 
-def ps(project: str | None = None, *, stack: str = "local") -> list[ServiceStatus]:
+def ps(project: str | None = None, *, stack: str | None = None) -> list[ServiceStatus]:
     """What runs now, of one project or of all that the stack knows."""
     workspace = _workspace(stack, None)
 
@@ -328,7 +341,7 @@ def ps(project: str | None = None, *, stack: str = "local") -> list[ServiceStatu
 
 
 def logs(
-    services: str | Sequence[str] = (), *, project: str | None = None, stack: str = "local", follow: bool = False,
+    services: str | Sequence[str] = (), *, project: str | None = None, stack: str | None = None, follow: bool = False,
     since: float | str | None = None, until: float | str | None = None, tail: int | None = None,
     working_dir: str | Path | None = None,
 ) -> Iterator[LogRecord]:  # fmt: skip
@@ -341,7 +354,7 @@ def logs(
 
 def config_set(
     key: str, value: str | None = None, *, file: str | Path | None = None, random: bool = False, project: str | None = None,
-    stack: str = "local", working_dir: str | Path | None = None,
+    stack: str | None = None, working_dir: str | Path | None = None,
 ) -> None:  # fmt: skip
     """Set a configuration value (secret) from exactly one of `value`, the content of `file`, or `random` (32 characters)."""
     given = [value is not None, file is not None, random]
@@ -358,13 +371,13 @@ def config_set(
     loop.run(workspace.provider.config.set(_project(workspace, project, working_dir), key, value or ""))
 
 
-def config_ls(project: str | None = None, *, stack: str = "local", working_dir: str | Path | None = None) -> list[str]:
+def config_ls(project: str | None = None, *, stack: str | None = None, working_dir: str | Path | None = None) -> list[str]:
     """The names of the configuration values that are set. Their values are never shown."""
     workspace = _workspace(stack, working_dir)
     return loop.run(workspace.provider.config.names(_project(workspace, project, working_dir)))
 
 
-def config_rm(key: str, *, project: str | None = None, stack: str = "local", working_dir: str | Path | None = None) -> None:
+def config_rm(key: str, *, project: str | None = None, stack: str | None = None, working_dir: str | Path | None = None) -> None:
     """Remove a configuration value. Raises `NotFoundError` when there is none."""
     workspace = _workspace(stack, working_dir)
     name = _project(workspace, project, working_dir)

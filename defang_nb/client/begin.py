@@ -45,7 +45,7 @@ class Inputs:
     text: str | None = None
     name: str | None = None
     project: str | None = None
-    stack: str = "local"
+    stack: str | None = None
     services: Sequence[str] = ()
     profiles: Sequence[str] = ()
     env_files: Files = ()

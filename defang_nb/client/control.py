@@ -27,7 +27,7 @@ _CRASHED = 5.0
 def start_exec(
     service: str, command: Sequence[str], *, replica: int = 1, env: Mapping[str, str] | None = None, workdir: str = "",
     user: str = "", terminal: TerminalSize | None = None, masked: bool = False, project: str | None = None,
-    stack: str = "local", working_dir: str | Path | None = None,
+    stack: str | None = None, working_dir: str | Path | None = None,
 ) -> RunningCommand:  # fmt: skip
     """Run a command where a service runs, and return at once: to be read, written to and waited for.
 
@@ -49,7 +49,7 @@ def start_exec(
 
 def execute(
     service: str, command: Sequence[str], *, replica: int = 1, env: Mapping[str, str] | None = None, workdir: str = "",
-    user: str = "", given: str | bytes = b"", project: str | None = None, stack: str = "local",
+    user: str = "", given: str | bytes = b"", project: str | None = None, stack: str | None = None,
     working_dir: str | Path | None = None,
 ) -> Executed:  # fmt: skip
     """Run a command where a service runs, wait for it, and give what it wrote; `given` is what it reads.
@@ -64,7 +64,7 @@ def execute(
 
 
 def restart(
-    services: str | Sequence[str] = (), *, project: str | None = None, stack: str = "local", wait: float = 60.0,
+    services: str | Sequence[str] = (), *, project: str | None = None, stack: str | None = None, wait: float = 60.0,
     working_dir: str | Path | None = None,
 ) -> list[ServiceStatus]:  # fmt: skip
     """Stop services and start them again as they were deployed, and wait until they are well; how they are then.
@@ -79,7 +79,7 @@ def restart(
 
 
 def stats(
-    services: str | Sequence[str] = (), *, project: str | None = None, stack: str = "local",
+    services: str | Sequence[str] = (), *, project: str | None = None, stack: str | None = None,
     working_dir: str | Path | None = None,
 ) -> Iterator[Sequence[Usage]]:  # fmt: skip
     """What services use, a sample of every running replica about each second; without end, until closed.

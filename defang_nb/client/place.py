@@ -10,7 +10,7 @@ from defang_nb.client.workspace import Workspace
 from defang_nb.errors import NotFoundError, UsageError
 
 
-def workspace_of(stack: str, working_dir: str | Path | None) -> Workspace:
+def workspace_of(stack: str | None, working_dir: str | Path | None) -> Workspace:
     return Workspace(load_stack(stack, Path(working_dir or ".").absolute()))
 
 

@@ -29,6 +29,10 @@ def _action(path: tuple[str, ...]) -> Callable[[Invocation, Host], Any]:
             from defang_nb.commands import cd
 
             return {"install": cd.install, "status": cd.status, "teardown": cd.teardown}[what]
+        case ("stack", "new" | "ls" | "show" | "default" | "rm") | ("whoami",):
+            from defang_nb.commands.stacks import ACTIONS as STACKS
+
+            return STACKS[path]
         case ("doctor",):
             from defang_nb.commands.doctor import doctor
 

@@ -16,7 +16,13 @@ FILES = Option(
     completes=Complete.FILE,
 )
 PROJECT = Option(("-p", "--project-name"), "the project's name, instead of the file's", "project", "NAME")
-STACK = Option(("-s", "--stack"), "where to deploy to (default: local)", "stack", "NAME", completes=Complete.STACK)
+STACK = Option(
+    ("-s", "--stack"),
+    "where to deploy to (default: what `stack default` says, else local)",
+    "stack",
+    "NAME",
+    completes=Complete.STACK,
+)
 PROFILE = Option(("--profile",), "a Compose profile to enable; may be repeated", "profiles", "NAME", repeat=True)
 ENV_FILE = Option(
     ("--env-file",), "variables for the Compose text instead of .env", "env_files", "FILE", repeat=True, completes=Complete.FILE
@@ -42,6 +48,11 @@ DEPLOYMENT = Argument(
 
 LISTS = ("services", "volumes", "networks", "models", "profiles", "images")
 """What `compose config` can list instead of the whole file; the first that is asked for."""
+
+STACK_NAME = Argument("STACK", "its name", completes=Complete.STACK)
+MAYBE_STACK = Argument("STACK", "its name (default: the default stack)", Arity.OPTIONAL, Complete.STACK)
+MODE = Option(("-m", "--mode"), "how careful and how costly: docs/modes.md", "mode", "MODE")
+REGION = Option(("-r", "--region"), "AWS region", "region", "REGION")
 
 TREE: tuple[Command, ...] = (
     Command(
@@ -223,6 +234,55 @@ TREE: tuple[Command, ...] = (
             ),
         ),
         ("rollback", "rollback 7f3k2", "rollback 7f3k2 --dry-run"),
+    ),
+    Command(
+        ("stack", "new"),
+        "make a stack: a place to deploy to, kept as the file .defang/NAME",
+        "Its name is small letters and digits. With --change, a stack that is there: what is not named stays as it is.",
+        (
+            Option(("--provider",), "local or aws (default: aws if anything of AWS is said)", "provider", "NAME"),
+            REGION,
+            Option(("--profile",), "profile of the AWS configuration", "profile", "NAME"),
+            MODE,
+            Option(("--default",), "also make it the default stack", "default"),
+            Option(("--change",), "change a stack that is there", "change"),
+            JSON,
+        ),
+        (STACK_NAME,),
+        ("stack new prod --provider aws --region eu-central-1 --mode balanced", "stack new prod --mode affordable --change"),
+    ),
+    Command(("stack", "ls"), "list the stacks", "", (JSON,), (), ("stack ls",)),
+    Command(
+        ("stack", "show"),
+        "show what a stack says, and what its mode changes",
+        "Settings that may be secret are named without their values.",
+        (JSON,),
+        (MAYBE_STACK,),
+        ("stack show prod",),
+    ),
+    Command(
+        ("stack", "default"),
+        "say which stack is meant where none is named, or make it another one",
+        "DEFANG_STACK in the environment goes before it.",
+        (JSON,),
+        (MAYBE_STACK,),
+        ("stack default", "stack default prod"),
+    ),
+    Command(
+        ("stack", "rm"),
+        "remove a stack's file",
+        "Refused while anything is deployed there.",
+        (Option(("--force",), "don't look whether anything is deployed there", "force"),),
+        (STACK_NAME,),
+        ("stack rm prod",),
+    ),
+    Command(
+        ("whoami",),
+        "show who a stack deploys as: account, region, identity; on one's own machine, user and machine",
+        "",
+        (STACK, JSON),
+        (),
+        ("whoami", "whoami -s prod"),
     ),
     Command(
         ("stack", "repair"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
@@ -31,7 +32,7 @@ The text is taken as it stands: ${VARIABLES} are Compose's, not Python's."""
 class DefangMagics(Magics):
     """What `%config DefangMagics` can set."""
 
-    stack = Unicode("local", help="The stack that commands use without --stack.").tag(config=True)
+    stack = Unicode("", help="The stack that commands use without --stack; empty: that of `stack default`.").tag(config=True)
     widgets = Bool(True, help="Use ipywidgets, where they are installed, for live views.").tag(config=True)
     log_lines = Int(500, min=10, max=20_000, help="Lines that a display of logs holds.").tag(config=True)
     proxy = Unicode(
@@ -43,9 +44,16 @@ class DefangMagics(Magics):
         self.cells = cells
         self._was_shown = was_shown
 
+    @property
+    def place(self) -> str:
+        """The stack that is meant where none is named."""
+        from defang_nb.client.stacks import default_stack
+
+        return self.stack or default_stack(Path.cwd())
+
     @validate("stack")
     def _valid_stack(self, proposal: Any) -> str:
-        if not _STACK.fullmatch(proposal["value"]):
+        if proposal["value"] and not _STACK.fullmatch(proposal["value"]):
             raise TraitError(f"a stack's name is lower-case letters and digits, and {proposal['value']!r} is not")
         return str(proposal["value"])
 
@@ -98,7 +106,7 @@ class DefangMagics(Magics):
             )
         from defang_nb.notebook.check import check_cell
 
-        check_cell(self.shell, self.cells, stack=self.stack, name=words[0] if words else "", body=cell)
+        check_cell(self.shell, self.cells, stack=self.place, name=words[0] if words else "", body=cell)
 
     compose.__doc__ = COMPOSE_HELP
 
@@ -120,7 +128,7 @@ class DefangMagics(Magics):
         from defang_nb.notebook.host import NotebookHost
 
         return NotebookHost(
-            stack=self.stack,
+            stack=self.place,
             cells=self.cells,
             variables=self.variables,
             link=self.link,

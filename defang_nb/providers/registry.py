@@ -16,6 +16,11 @@ PROVIDERS = ("local", "aws")
 GROUP = "defang_nb.providers"
 
 
+def provider_names() -> tuple[str, ...]:
+    """Our own, then those of installed packages."""
+    return (*PROVIDERS, *sorted(each.name for each in entry_points(group=GROUP)))
+
+
 def provider_for(stack: Stack) -> Provider:
     """Raises `UsageError` for a provider that does not exist (yet)."""
     if stack.provider == "local":

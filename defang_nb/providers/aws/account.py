@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,6 +46,30 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     arn: str
 
 
+def check_region(name: str) -> None:
+    """Raises `UsageError` for a region that AWS does not have, as far as the installed boto3 knows. Asks nobody."""
+    try:
+        from botocore.session import Session
+    except ImportError:
+        raise ProviderError("AWS needs the package boto3", hint="pip install 'defang-nb[aws]'") from None
+    _check_region(Session(), name)
+
+
+def _check_region(session: Any, name: str) -> None:
+    known = [
+        each
+        for part in session.get_available_partitions()
+        for each in session.get_available_regions("ecs", partition_name=part)
+    ]
+    if name not in known:
+        close = get_close_matches(name, known, n=1, cutoff=0.6)
+        meant = f"did you mean {close[0]}? " if close else ""
+        raise UsageError(
+            f"AWS has no region {name!r}",
+            hint=f"{meant}`aws ec2 describe-regions` lists them; a new one may need a newer boto3",
+        )
+
+
 class Account:
     """Cheap to make; boto3 is loaded, and credentials are looked for, at the first call. Safe to share between tasks.
 
@@ -63,6 +89,25 @@ class Account:
         if not found:
             raise UsageError("no AWS region is named", hint="put AWS_REGION=… into the stack's file, or into the environment")
         return found
+
+    @property
+    def profile(self) -> str:
+        """The one that credentials are looked for in: the stack's, else boto3's own choice (`default`)."""
+        name: str = self._session.profile_name
+        return name
+
+    @property
+    def source(self) -> str:
+        """Where the credentials come from, in boto3's words (`env`, `sso`, `shared-credentials-file`); "" for nowhere."""
+        try:
+            found = self._session.get_credentials()
+        except Exception as error:  # noqa: BLE001 edge: providers of credentials raise as they like
+            raise refusal(error, "", "", self._named) from None
+        return str(found.method) if found else ""
+
+    @property
+    def _named(self) -> str:
+        return self._settings.get("AWS_PROFILE") or os.environ.get("AWS_PROFILE") or ""
 
     async def identity(self) -> Identity:
         """Who we are, asked once. Raises `ProviderError` for credentials that are missing, expired or refused."""
@@ -103,10 +148,11 @@ class Account:
                     max_pool_connections=_THREADS,
                 )
                 session, region = self._session, self.region
+                _check_region(session, region)
                 try:
                     self._clients[known] = session.client(service, config=config, region_name=region)
                 except Exception as error:  # noqa: BLE001 edge: boto3 raises a dozen kinds for bad profiles, regions and config files
-                    raise refusal(error, service, "") from None
+                    raise refusal(error, service, "", self._named) from None
             return self._clients[known]
 
     async def asked(self, service: str, operation: str, ask: Callable[[Any], _Given], *, attempts: int = 1) -> _Given:
@@ -128,7 +174,7 @@ class Account:
         try:
             return ask(client)
         except Exception as error:  # noqa: BLE001 edge: whatever boto3 raises becomes one of ours
-            raise refusal(error, service, operation) from None
+            raise refusal(error, service, operation, self._named) from None
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -146,7 +192,7 @@ class Account:
                 profile_name=self._settings.get("AWS_PROFILE") or None, region_name=self._settings.get("AWS_REGION") or None
             )
         except Exception as error:  # noqa: BLE001 edge: a profile that does not exist, a configuration file that can't be read
-            raise refusal(error, "", "") from None
+            raise refusal(error, "", "", self._named) from None
 
 
 def _hush() -> None:

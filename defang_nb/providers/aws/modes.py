@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import NamedTuple
 
 import msgspec
 
@@ -43,3 +44,34 @@ def mode_of(settings: Mapping[str, str]) -> Mode:
     if name not in known:
         raise UsageError(f"there is no mode {name!r} ({SETTING})", hint=f"modes: {', '.join(known)}")
     return known[name]
+
+
+class Meaning(NamedTuple):
+    """One thing that a mode decides, in words."""
+
+    name: str
+    value: str
+    means: str
+
+
+def meanings(mode: Mode) -> list[Meaning]:
+    """All that it decides."""
+    return [Meaning(name, _word(getattr(mode, name), unit), means) for name, (unit, means) in _MEANINGS.items()]
+
+
+def _word(value: bool | int, unit: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value}{unit}"
+
+
+_MEANINGS = {
+    "spot": ("", "services run on Fargate Spot: cheaper, and AWS may take a task back with two minutes' notice"),
+    "log_days": (" d", "how long the lines that services write are kept"),
+    "min_healthy": (" %", "how many of a service's tasks, at least, run during a roll-out"),
+    "max_percent": (" %", "how many of a service's tasks, at most, run during a roll-out"),
+    "deletion_protection": ("", "load balancers and databases can't be deleted before that is lifted"),
+    "final_snapshot": ("", "a store that is deleted leaves a last snapshot, and keeps its backups for 7 days instead of 1"),
+    "multi_az": ("", "a store has a second copy in another availability zone, which takes over"),
+    "drain_seconds": (" s", "how long a task that goes may finish its requests"),
+}
