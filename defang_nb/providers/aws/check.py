@@ -37,8 +37,10 @@ class _Check:
         return [*self.table.findings(self.project), *cases]
 
     def _cases(self, service: Service) -> Iterator[Diagnostic]:
-        if service.managed is None:
+        if service.managed is None or service.managed.kind is ManagedKind.LLM:
             yield from self._of(service)
+            if service.managed is not None:
+                yield self._told("models-of-bedrock", service, "x-defang-llm")
         elif stores.is_store(service):
             yield from self._store(service, service.managed)
 

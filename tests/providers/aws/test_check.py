@@ -57,6 +57,10 @@ GIB = 2**30
         ("x-defang-postgres: true\n    environment: {POSTGRES_PASSWORD: short}", "store-value", 4, "8 to 128"),
         ("x-defang-postgres: true\n    environment: {POSTGRES_USER: admin}", "store-value", 4, "RDS's own"),
         ("x-defang-postgres: true\n    environment: {POSTGRES_DB: my-app}", "store-value", 4, "begins with a letter"),
+        ("image: a\n    x-defang-llm: true", "models-of-bedrock", 4, "Bedrock"),
+        ("x-defang-llm: true", "nothing-to-run", 2, "neither an image"),
+        ("x-defang-mongodb: true", "unsupported", 3, "/data/db"),
+        ("image: a\n    x-defang-static-files: site", "unsupported", 4, "COPY site"),
         ("x-defang-redis: true", "store-tls", 3, "rediss://"),
     ],
 )

@@ -27,7 +27,7 @@ services:
   once: {image: python, restart: "no"}
   store: {x-defang-postgres: true}
   cache: {x-defang-redis: true}
-  files: {image: nginx, volumes: ["data:/data"]}
+  files: {image: nginx, volumes: ["data:/data"], x-defang-llm: true}
 volumes: {data: {}}
 """
 SECRETS = {"TOKEN": "hunter2-token", "PASSWORD": "correct-horse"}

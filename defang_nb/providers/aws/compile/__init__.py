@@ -119,7 +119,10 @@ def _awaited(service: Service) -> bool:
 
 
 def _role(context: Context, service: Service) -> dict[str, Json]:
-    return {"boundary": context.base.boundary, "policies": list(service.policies)}
+    made: dict[str, Json] = {"boundary": context.base.boundary, "policies": list(service.policies)}
+    if statements := stores.statements(service):
+        made["statements"] = statements
+    return made
 
 
 def _placed(context: Context, service: Service) -> dict[str, Json]:

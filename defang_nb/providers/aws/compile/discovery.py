@@ -13,6 +13,7 @@ from defang_nb.model.project import Service
 from defang_nb.model.resource import Resource
 from defang_nb.model.value import Json, ref
 from defang_nb.providers.aws import kinds
+from defang_nb.providers.aws.compile import stores
 from defang_nb.providers.aws.compile.context import Context
 
 _INTERNAL = "internal"
@@ -27,7 +28,7 @@ def namespace(context: Context) -> str:
 def found(context: Context) -> list[Service]:
     """Services that others can call. A lone one too: another that joins it changes nothing about it."""
     services = context.project.services.values()
-    return [each for each in services if not each.one_off and each.managed is None and each.static_files is None]
+    return [each for each in services if not each.one_off and stores.is_container(each)]
 
 
 def hosts(context: Context) -> dict[str, Json]:

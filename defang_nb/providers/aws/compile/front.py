@@ -16,7 +16,7 @@ from defang_nb.model.project import Port, PortMode, Project, Service
 from defang_nb.model.resource import Resource
 from defang_nb.model.value import Json, join, ref
 from defang_nb.providers.aws import kinds
-from defang_nb.providers.aws.compile import health
+from defang_nb.providers.aws.compile import health, stores
 from defang_nb.providers.aws.compile.context import Context
 
 NOT_HTTP = frozenset({21, 22, 25, 53, 1883, 3306, 5432, 5672, 6379, 9092, 11211, 27017})
@@ -57,7 +57,7 @@ def is_http(port: Port) -> bool:
 
 def published(service: Service) -> list[Port]:
     """The ports that the load balancer answers for, each once."""
-    if service.managed is not None or service.static_files is not None:
+    if not stores.is_container(service):
         return []
     found = [port for port in service.ports if port.mode is PortMode.INGRESS and is_http(port)]
     return list({port.target: port for port in reversed(found)}.values())[::-1]

@@ -27,6 +27,13 @@ GIVEN = "PGPASSWORD"
 """By which libpq and its like know a password that the address does not have."""
 RULE = "8 to 128 letters, digits and signs, and none of / ' \" @ and blank"
 """What a password of RDS is."""
+_MODELS = (
+    "bedrock:InvokeModel",
+    "bedrock:InvokeModelWithResponseStream",
+    "bedrock:ListFoundationModels",
+    "bedrock:ListInferenceProfiles",
+)
+"""What gateways to Bedrock call; `Converse` asks for `InvokeModel`."""
 _RESERVED = ("admin", "rdsadmin", "rds_superuser", "rdsrepladmin")
 _POSTGRES, _VALKEY = "17", "8.0"
 _STORAGE, _MOST = 20, 1000
@@ -66,6 +73,18 @@ LADDERS: Mapping[ManagedKind, Sequence[Rung]] = {ManagedKind.POSTGRES: _DATABASE
 
 def is_store(service: Service) -> bool:
     return service.managed is not None and service.managed.kind in TYPES
+
+
+def is_container(service: Service) -> bool:
+    """Whether it is a task of ECS: a language model's gateway is one too, which may call Bedrock."""
+    return service.static_files is None and (service.managed is None or service.managed.kind is ManagedKind.LLM)
+
+
+def statements(service: Service) -> list[Json]:
+    """What a service's role may do for what it is. Each model is used as the account has access to it."""
+    if service.managed is None or service.managed.kind is not ManagedKind.LLM:
+        return []
+    return [{"Effect": "Allow", "Action": list(_MODELS), "Resource": "*"}]
 
 
 def stores(context: Context) -> list[Service]:
