@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from defang_nb.model.events import Outcome
 from defang_nb.model.plan import Action
-from tests.aws.handle import Simulation
+from tests.aws.handle import Simulation, until
 from tests.providers.aws.stage import Stage
 
 APP = """\
@@ -93,6 +94,20 @@ async def test_a_password_that_rds_refuses_is_said_before_anything_is_made(stage
     error = applied.failed[DB]
     assert "POSTGRES_PASSWORD" in error.message and "a/b" not in error.message + error.hint
     assert "shop/aws:ecs/Service/web" in applied.skipped
+
+
+async def test_a_database_of_a_snapshot_gets_the_password_of_the_project(stage: Stage, simulation: Simulation) -> None:
+    said = {"DBInstanceIdentifier": "old", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20}
+    await stage.account.call("rds", "create_db_instance", **said, MasterUsername="app", MasterUserPassword="long-forgotten")
+    rds = simulation.client("rds")
+    await asyncio.to_thread(until, lambda: rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] == "available")
+    await stage.account.call("rds", "create_db_snapshot", DBInstanceIdentifier="old", DBSnapshotIdentifier="before")
+    await given(stage, "DB_PASSWORD", "not-to-be-guessed")
+    simulation.forget()
+    applied = await stage.up(APP.replace("x-defang-postgres: true", "x-defang-postgres: {from-snapshot: before}"))
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    made = {call: count for call, count in simulation.counts().mutations().items() if "DBInstance" in call[1]}
+    assert made == {("rds", "RestoreDBInstanceFromDBSnapshot"): 1, ("rds", "ModifyDBInstance"): 1}
 
 
 FILES = """\

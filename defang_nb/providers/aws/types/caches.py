@@ -20,6 +20,8 @@ from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation, Waiting
 _GONE = ("ReplicationGroupNotFoundFault",)
 _TAKEN = ("ReplicationGroupAlreadyExists", "ReplicationGroupAlreadyExistsFault")
 _LONGEST = 40
+_PATIENCE = 3600.0
+"""Seconds."""
 
 
 class CacheSubnetGroupType(Named):
@@ -128,6 +130,9 @@ class CacheType(TaggedType):
             if store is None or state in ("create-failed", "deleting"):
                 hint = "see ElastiCache in AWS's console"
                 found[urn] = DeploymentFailedError(f"the store {each.made.id} is {state}", hint=hint)
+            elif each.seconds > _PATIENCE:
+                said = f"the store {each.made.id} is {state} after {_PATIENCE / 60:g} minutes"
+                found[urn] = DeploymentFailedError(said, hint="see ElastiCache in AWS's console; `up` again goes on")
             elif state == "available":
                 found[urn] = _outputs(store)
         return found

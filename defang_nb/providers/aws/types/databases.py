@@ -24,6 +24,8 @@ _TAKEN = ("DBInstanceAlreadyExists", "DBInstanceAlreadyExistsFault")
 _LONGEST = 63
 _NEVER = ("failed", "restore-error", "incompatible", "inaccessible-encryption", "insufficient-capacity")
 """What states begin with, from which a database does not come back by itself."""
+_PATIENCE = 3600.0
+"""Seconds: in several zones, or of a large snapshot, one takes half an hour to make."""
 _WHEN_ALLOWED = ("class", "multi_az", "version", "parameters")
 """Of these a change makes the database go away for a while."""
 
@@ -124,6 +126,9 @@ class DatabaseType(TaggedType):
             state = database["DBInstanceStatus"] if database else "deleted"
             if database is None or state.startswith(_NEVER):
                 found[urn] = DeploymentFailedError(f"the database {each.made.id} is {state}", hint="see RDS in AWS's console")
+            elif each.seconds > _PATIENCE:
+                said = f"the database {each.made.id} is {state} after {_PATIENCE / 60:g} minutes"
+                found[urn] = DeploymentFailedError(said, hint="see RDS in AWS's console; `up` again goes on")
             elif state == "available" and not await self._takes_over(each):
                 found[urn] = _outputs(database)
         return found
