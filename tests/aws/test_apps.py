@@ -22,6 +22,7 @@ pytestmark = pytest.mark.e2e
 
 APPS = ROOT / "notebooks" / "apps"
 STACK = f"DEFANG_PROVIDER=aws\nAWS_REGION={REGION}\nDEFANG_CD_IDLE=5\nDEFANG_CD_ALLOW=127.0.0.1/32\n"
+PROJECTS = ("hello", "api")
 CD = {("ecs", "RunTask"), ("ec2", "AuthorizeSecurityGroupIngress"), ("ec2", "RevokeSecurityGroupIngress")}
 """What it takes to start cd, and to let it be reached."""
 
@@ -79,6 +80,21 @@ def test_hello(desk: Desk) -> None:
     assert nothing_is_left(desk.simulation) == []
 
 
+def test_api_with_its_database(desk: Desk) -> None:
+    shutil.copytree(APPS / "api", desk.folder, dirs_exist_ok=True)
+    desk.run("config", "set", "POSTGRES_PASSWORD", "--random", "-p", "api")
+    desk.run("up")
+    url = desk.services("api")["api"]["endpoints"][0]["url"].rstrip("/")
+    points = [{"x": x, "y": 3 * x - 2} for x in range(5)]
+    status, body = desk.simulation.get(f"{url}/points", data=json.dumps(points).encode())
+    assert (status, json.loads(body)["points"]) == (201, 5)
+    assert json.loads(desk.simulation.get(f"{url}/predict?x=10")[1])["y"] == pytest.approx(28)
+    desk.run("down", "-p", "api", "--yes")
+    assert desk.simulation.client("rds").describe_db_instances()["DBInstances"] == []
+    assert desk.simulation.problems() == []
+    assert nothing_is_left(desk.simulation) == []
+
+
 def nothing_is_left(simulation: Simulation) -> list[str]:
     """What the account has beside the bootstrap, which is kept on purpose."""
     ecs, elb = simulation.client("ecs"), simulation.client("elbv2")
@@ -88,8 +104,9 @@ def nothing_is_left(simulation: Simulation) -> list[str]:
     left += [each["family"] for each in simulation.tasks() if each["status"] != "STOPPED" and each["family"] != "defang-cd"]
     left += [str(each["Id"]) for each in simulation.client("servicediscovery").list_namespaces()["Namespaces"]]
     groups = simulation.client("logs").describe_log_groups()["logGroups"]
-    left += [each["logGroupName"] for each in groups if "hello" in each["logGroupName"]]
-    left += [each["RoleName"] for each in simulation.client("iam").list_roles()["Roles"] if "hello" in each["RoleName"]]
+    left += [each["logGroupName"] for each in groups if any(name in each["logGroupName"] for name in PROJECTS)]
+    roles = simulation.client("iam").list_roles()["Roles"]
+    left += [each["RoleName"] for each in roles if any(name in each["RoleName"] for name in PROJECTS)]
     return left
 
 
