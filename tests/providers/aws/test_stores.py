@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from defang_nb.model.events import Outcome
 from defang_nb.model.plan import Action
+from defang_nb.providers.aws import account as accounts
 from tests.aws.handle import Simulation, until
 from tests.providers.aws.stage import Stage
 
@@ -134,3 +137,29 @@ async def test_a_named_volume_is_mounted_and_outlives_the_service(stage: Stage, 
     assert applied.outcome is Outcome.SUCCEEDED, applied.failed
     assert (await stage.account.call("efs", "describe_file_systems"))["FileSystems"] == []
     assert simulation.problems() == []
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("kinds", [("throttle", "error"), ("lost", "lost-error")])
+async def test_a_bad_day_makes_no_second_store(
+    stage: Stage, simulation: Simulation, kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "_PAUSE", 0.01)
+    await given(stage, "DB_PASSWORD", "not-to-be-guessed")
+    text = APP.replace("image: nginx\n", "image: nginx\n    volumes: ['data:/data']\n", 1) + "volumes: {data: {}}\n"
+    for wanted, count in ((text, 1), ("", 0)):
+        simulation.faults(*({"kind": kind, "share": 0.1} for kind in kinds), seed=count)
+        for _ in range(4):
+            if (applied := await stage.up(wanted)).outcome is Outcome.SUCCEEDED:
+                break
+        simulation.faults()
+        assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+        for service, operation, key in (
+            ("rds", "describe_db_instances", "DBInstances"),
+            ("rds", "describe_db_subnet_groups", "DBSubnetGroups"),
+            ("elasticache", "describe_replication_groups", "ReplicationGroups"),
+            ("elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups"),
+            ("efs", "describe_file_systems", "FileSystems"),
+            ("efs", "describe_access_points", "AccessPoints"),
+        ):
+            assert len((await stage.account.call(service, operation))[key]) == count, operation
