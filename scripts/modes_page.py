@@ -14,7 +14,8 @@ HEAD = f"""\
 <!-- Made by `scripts/modes_page.py` from `defang_nb/providers/aws/modes.toml`; not edited by hand. -->
 
 A stack on AWS has a mode, `DEFANG_MODE` in its file: how careful, and how costly, its deployments are. Where none is said it is
-`{DEFAULT}`. `defang-nb stack new NAME --mode MODE` says it, `stack show NAME` shows what it comes to.
+`{DEFAULT}`. `defang-nb stack new NAME --mode MODE` says it, `stack show NAME` shows what it comes to, and
+`estimate --mode MODE` what it costs.
 """
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from defang_nb.client import begin, loop, past
+from defang_nb.client import begin, costs, loop, past
 from defang_nb.client.begin import Checked, Files, Inputs
 from defang_nb.client.control import execute, restart, start_exec, stats
 from defang_nb.client.deployment import Deployment
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from defang_nb.model.events import DeploymentSummary
     from defang_nb.model.past import PastDeployment
     from defang_nb.model.status import LogRecord, ServiceStatus
+    from defang_nb.providers.aws.estimate import Estimate
 
 __all__ = [
     "Checked",
@@ -42,6 +43,7 @@ __all__ = [
     "deployment",
     "deployments",
     "down",
+    "estimate",
     "execute",
     "logs",
     "orphans",
@@ -95,6 +97,16 @@ def check(
         env_files=env_files, working_dir=working_dir, engine=engine, builder=builder,
     )  # fmt: skip
     return begin.check(inputs)
+
+
+def estimate(
+    compose: str | Path | None = None, *, files: Files = (), text: str | None = None, name: str | None = None,
+    project: str | None = None, stack: str | None = None, mode: str | None = None, region: str | None = None,
+    working_dir: str | Path | None = None,
+) -> Estimate:  # fmt: skip
+    """What it would cost in a month on AWS, from the price list that comes with this version. Needs no account."""
+    inputs = Inputs(compose, files, text=text, name=name, project=project, stack=stack, working_dir=working_dir)
+    return costs.estimate(inputs, mode=mode, region=region)
 
 
 def start_up(

@@ -214,12 +214,12 @@ def _first_view(request: DeployRequest) -> DeploymentView:
 
 
 def _check(workspace: Workspace, inputs: Inputs) -> tuple[Checked, Loaded]:
-    loaded = _load(workspace, inputs)
+    loaded = load_project(workspace, inputs)
     checked = examine(workspace, loaded.project, loaded.canonical, loaded.diagnostics)
     return msgspec.structs.replace(checked, diagnostics=loaded.quoted(checked.diagnostics)), loaded
 
 
-def _load(workspace: Workspace, inputs: Inputs) -> Loaded:
+def load_project(workspace: Workspace, inputs: Inputs) -> Loaded:
     from defang_nb.compose import Source, load
 
     files = [*([inputs.compose] if inputs.compose is not None else []), *inputs.files]

@@ -33,6 +33,10 @@ def _action(path: tuple[str, ...]) -> Callable[[Invocation, Host], Any]:
             from defang_nb.commands.stacks import ACTIONS as STACKS
 
             return STACKS[path]
+        case ("estimate",):
+            from defang_nb.commands.estimate import estimate
+
+            return estimate
         case ("doctor",):
             from defang_nb.commands.doctor import doctor
 

@@ -277,6 +277,14 @@ TREE: tuple[Command, ...] = (
         ("stack rm prod",),
     ),
     Command(
+        ("estimate",),
+        "show what the application would cost in a month on AWS",
+        "From list prices that come with this version; their date and region are shown. Needs no account and asks nobody.",
+        (FILES, PROJECT, STACK, PROFILE, ENV_FILE, MODE, REGION, JSON),
+        (SERVICES,),
+        ("estimate", "estimate --mode high_availability --region us-west-2"),
+    ),
+    Command(
         ("whoami",),
         "show who a stack deploys as: account, region, identity; on one's own machine, user and machine",
         "",

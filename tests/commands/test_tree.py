@@ -168,6 +168,7 @@ def test_names_and_flags_are_unique() -> None:
                 "cancel",
                 "rollback",
                 "stack",
+                "estimate",
                 "whoami",
                 "cd",
                 "compose",

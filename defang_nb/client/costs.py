@@ -1,0 +1,36 @@
+"""What a project would cost, without an account."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from defang_nb.client import begin
+from defang_nb.client.begin import Checked, Inputs
+from defang_nb.client.stack_files import MODE, REGION, checked
+from defang_nb.client.workspace import Workspace
+
+if TYPE_CHECKING:
+    from defang_nb.providers.aws.estimate import Estimate
+
+
+def estimate(inputs: Inputs, *, mode: str | None = None, region: str | None = None) -> Estimate:
+    """Monthly, on AWS: with the stack's mode and region where none are named (a local stack: affordable, us-east-1).
+
+    Raises `ComposeError`, `UnsupportedError`; `UsageError` for a mode, or a region without prices.
+    """
+    from defang_nb.providers.aws import modes
+    from defang_nb.providers.aws.estimate import DEFAULT_REGION, estimate
+
+    checked("aws", None, mode)
+    stack = inputs.place()
+    said = stack.settings
+    there = region or said.get(REGION) or os.environ.get(REGION) or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    name = (mode or said.get(MODE) or modes.DEFAULT).lower()
+    workspace = Workspace(msgspec.structs.replace(stack, provider="aws", settings={**said, MODE: name, REGION: there}))
+    loaded = begin.load_project(workspace, inputs)
+    found = (*loaded.diagnostics, *workspace.provider.check(loaded.project))
+    begin.refuse(Checked(project=loaded.project, canonical=loaded.canonical, diagnostics=found), loaded.quoted)
+    return estimate(loaded.project, modes.mode_of({MODE: name}), mode_name=name, region=there)

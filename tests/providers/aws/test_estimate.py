@@ -1,0 +1,74 @@
+"""What a project costs in a month, from the table of prices."""
+
+from __future__ import annotations
+
+import pytest
+
+from defang_nb.client import costs
+from defang_nb.client.begin import Inputs
+from defang_nb.errors import UnsupportedError, UsageError
+from defang_nb.providers.aws import estimate as estimates
+from defang_nb.providers.aws.compile import stores
+from defang_nb.providers.aws.estimate import Estimate
+
+APP = """
+services:
+  web: {image: nginx, ports: ["80"], deploy: {replicas: 2, resources: {reservations: {cpus: "1", memory: 2G}}}}
+  job: {image: busybox, restart: "no", command: "true", environment: [SECRET]}
+  db: {image: "postgres:16", x-defang-postgres: true}
+  cache: {image: redis, x-defang-redis: true}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No account, and no region from around."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "DEFANG_STACK"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def asked(text: str = APP, **said: str) -> Estimate:
+    return costs.estimate(Inputs(None, text=text, name="compose.yaml", project="shop"), **said)
+
+
+def of(found: Estimate, service: str) -> list[float]:
+    return [each.monthly for each in found.costs if each.service == service]
+
+
+def test_each_service_and_what_they_share() -> None:
+    found = asked(mode="balanced")
+    assert (found.region, found.mode) == ("us-east-1", "balanced")
+    assert of(found, "web") == [pytest.approx(2 * 730 * (0.04048 + 2 * 0.004445), abs=0.01), 7.3]
+    assert of(found, "db") == [pytest.approx(11.68), 2.3]
+    assert of(found, "job") == []
+    assert found.monthly == pytest.approx(sum(each.monthly for each in found.costs))
+    assert all(each.source.startswith("https://") for each in found.costs)
+
+
+def test_a_mode_changes_what_is_paid() -> None:
+    cheap, usual, safe = (asked(mode=each) for each in ("affordable", "Balanced", "high_availability"))
+    assert of(cheap, "web")[0] < of(usual, "web")[0]
+    assert [2 * each for each in of(usual, "db")] == pytest.approx(of(safe, "db"))
+    assert of(safe, "cache")[0] == pytest.approx(2 * of(usual, "cache")[0], abs=0.02)
+
+
+def test_what_is_not_confirmed_is_told() -> None:
+    found = asked(mode="balanced")
+    assert all(each.confirmed for each in found.costs if each.service == "db")
+    assert not any(each.confirmed for each in asked(mode="balanced", region="us-west-2").costs)
+
+
+def test_every_size_of_a_store_has_a_price_in_every_region_of_the_table() -> None:
+    for each in estimates._table()["prices"]:
+        priced = each["database"].keys() | each["cache"].keys()
+        assert {rung.name for ladder in stores.LADDERS.values() for rung in ladder} <= priced
+
+
+def test_what_can_not_be_estimated_is_said() -> None:
+    with pytest.raises(UsageError, match="no prices for the region 'eu-central-1'") as refused:
+        asked(region="eu-central-1")
+    assert "us-east-1" in refused.value.hint
+    with pytest.raises(UsageError, match="no mode 'cheap'"):
+        asked(mode="cheap")
+    with pytest.raises(UnsupportedError):
+        asked("services: {web: {image: nginx, privileged: true}}")
