@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from defang_nb import errors
-from defang_nb.client import api, stack_files
+from defang_nb.client import api
 from defang_nb.client.stacks import load_stack
+from defang_nb.model.events import Kind
+from defang_nb.model.project import Project
+from defang_nb.model.request import DeployRequest
+from defang_nb.model.resource import Recorded
+from defang_nb.model.stack import Stack
+from defang_nb.providers.history import History
+from defang_nb.providers.registry import provider_for
+from defang_nb.provision.journal import End
+from defang_nb.provision.lease import Lease
+from defang_nb.provision.owner import this_process
+from defang_nb.provision.state import State
 
 
 @pytest.fixture(autouse=True)
@@ -83,13 +95,28 @@ def test_the_default_is_remembered_and_used(place: Path, monkeypatch: pytest.Mon
         api.stack_default("nobody")
 
 
-def test_a_stack_with_something_deployed_stays(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def record(stack: str) -> None:
+    """What a deployment would have left in the stack's store."""
+    request = DeployRequest(
+        deployment="d1", kind=Kind.UP, stack=Stack(name=stack), project=Project(name="shop", services={}), by="me"
+    )
+    store = await provider_for(request.stack).store()
+    await History(store).begin(request, 1.0)
+    async with Lease(store, "shop", deployment="d1", owner=this_process()) as lease:
+        state = await State.open(store, "shop", lease=lease)
+        recorded = Recorded(urn="shop/t/web", type="t", id="web", inputs={}, input_hash="")
+        await state.append(End(urn=recorded.urn, recorded=recorded, deployment="d1", time=1.0))
+
+
+def test_a_stack_with_something_deployed_stays(place: Path) -> None:
     api.stack_new("beta", provider="local")
-    monkeypatch.setattr(stack_files, "deployed", lambda name, folder: ["shop"])
+    asyncio.run(record("beta"))
     with pytest.raises(errors.UsageError, match="shop") as refused:
         api.stack_rm("beta")
     assert "defang-nb down -s beta -p shop" in refused.value.hint
     assert (place / ".defang" / "beta").exists()
+    api.stack_rm("beta", force=True)
+    assert not (place / ".defang" / "beta").exists()
 
 
 def test_the_built_in_stack_can_not_be_removed() -> None:
