@@ -50,12 +50,13 @@ def watch_live(deployment: Deployment, console: Console) -> None:
 
 
 def _drawn(deployment: Deployment) -> RenderableType:
-    return live_view(deployment.view, now=time.time())
+    now = time.time()
+    return live_view(deployment.view, now=now, left=deployment.left(now))
 
 
-def live_view(view: DeploymentView, *, now: float) -> RenderableType:
+def live_view(view: DeploymentView, *, now: float, left: float | None = None) -> RenderableType:
     """What stands on the terminal at one moment."""
-    parts: list[RenderableType] = [Text(headline(view, now), style=f"bold {_STYLES[stage_look(view).tone]}")]
+    parts: list[RenderableType] = [Text(headline(view, now, left), style=f"bold {_STYLES[stage_look(view).tone]}")]
     if not view.done:
         parts.append(_bar(view))
     parts.append(_services(view))

@@ -5,6 +5,7 @@ The engine's thread folds the events as they come; every property here is a snap
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
 import logging
@@ -19,6 +20,7 @@ from defang_nb.client import loop
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import CdError, DefangError, DeploymentCancelledError, DeploymentFailedError
 from defang_nb.model.events import Event, Finished, Outcome, Payload, Stage, StageChanged
+from defang_nb.model.pace import Pace, remaining
 from defang_nb.model.source import Severity
 from defang_nb.model.view import DeploymentView, reduce
 
@@ -52,6 +54,7 @@ class Deployment:
         self._view = view
         self._events: list[Event] = []
         self._latest: Event | None = None
+        self._pace: Pace = {}
         self._subscribers: list[Subscriber] = []
         self._error: DefangError | None = None
         self._accepted: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -139,6 +142,25 @@ class Deployment:
             self.wait_accepted()
             loop.run(self._workspace.cancel(self.id))
 
+    def left(self, now: float) -> float | None:
+        """About how many seconds it will go on, from how long its steps took in the past; None where that is not known."""
+        return remaining(self._view, self._pace, now)
+
+    def start_again(self) -> Deployment:
+        """Start deploying its project and images again, and return at once. Raises what `api.start_rollback` does."""
+        return self._start_rollback(self.id)
+
+    def start_rollback(self) -> Deployment:
+        """Start deploying the project's latest deployment that went well and was another."""
+        return self._start_rollback(None)
+
+    def _start_rollback(self, which: str | None) -> Deployment:
+        from defang_nb.client import past
+
+        return past.start_rollback(
+            self._workspace, which, self.project, dry_run=False, yes=False, wait_timeout=None, lease_wait=0.0
+        )
+
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Have `callback` called for everything that is told from now on; the returned function ends that.
 
@@ -163,10 +185,12 @@ class Deployment:
 
     async def _live(self, start: Start | None) -> None:
         """Its life on the engine's thread."""
+        learning: asyncio.Task[None] | None = None
         try:
             if start is not None:
                 await start(self._say)
             self._accepted.set_result(None)
+            learning = asyncio.create_task(self._learn())
             async for event in self._workspace.follow(self.project, self.id):
                 self._hear(event)
         except DefangError as error:
@@ -175,7 +199,14 @@ class Deployment:
             _log.debug("deployment %s", self.id, exc_info=True)
             self._fail(CdError(f"internal error: {type(error).__name__}: {error}", hint="please report it"))
         finally:
+            if learning is not None:
+                learning.cancel()
             self._over.set_result(None)
+
+    async def _learn(self) -> None:
+        """How long it may take is no more than a comfort: without it (the store is away, a past is damaged) all goes on."""
+        with contextlib.suppress(DefangError, OSError):
+            self._pace = await self._workspace.pace(self.project, self.id)
 
     def _hear(self, event: Event) -> None:
         """Fold one event of the story. The first one takes the place of what the workspace said itself."""

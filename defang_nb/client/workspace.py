@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defang_nb.errors import CdError, NotFoundError, VersionMismatchError
-from defang_nb.model.events import Event, Finished
+from defang_nb.model.events import Event, Finished, Outcome
+from defang_nb.model.pace import Pace, pace_of
 from defang_nb.model.request import PROTOCOL, DeployRequest
 from defang_nb.model.stack import Stack
+from defang_nb.model.view import replay
 from defang_nb.providers.base import Provider, Say
 from defang_nb.providers.history import History
 from defang_nb.providers.registry import provider_for
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 _HANDOVER = 5.0
 """Seconds in which a workspace goes on looking for a cd that answers, while one ends and another starts."""
+
+_PACED = 6
+"""So many of the last deployments tell how long a step takes."""
 
 ENDED = "cd ended unexpectedly"
 AGAIN = "run `up` again to continue"
@@ -88,6 +93,13 @@ class Workspace:
             if misses > 2:
                 raise CdError(ENDED, hint=AGAIN)
             await asyncio.sleep(0.2)
+
+    async def pace(self, project: str, deployment: str) -> Pace:
+        """How long the steps of the project's last deployments took, but for those of `deployment`."""
+        history = await self.history()
+        ended = await history.latest(project, _PACED, outcome=Outcome.SUCCEEDED)
+        told = await asyncio.gather(*(history.events(project, each.id) for each in ended if each.id != deployment))
+        return pace_of(replay(events[0].deployment, events) for events in told if events)
 
     async def cancel(self, deployment: str) -> None:
         """Raises `NotFoundError` when no cd runs it."""

@@ -35,6 +35,10 @@ LOG_LINES = 200
 """How many lines of each build and service log a view holds; the rest is counted as dropped."""
 
 
+LINE_LENGTH = 2000
+"""How many characters of a line it holds; the stored story has all of them."""
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """The last lines of a log, and how many earlier ones are not held."""
 
@@ -42,6 +46,10 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int = 0
 
     def append(self, line: str) -> Log:
+        if len(line) > LINE_LENGTH:
+            line = line.rstrip("\r").rpartition("\r")[2]
+            more = len(line) - LINE_LENGTH
+            line = f"{line[:LINE_LENGTH]} … {more:,} characters more" if more > 0 else line
         lines = (*self.lines, line)
         excess = max(0, len(lines) - LOG_LINES)
         return Log(lines=lines[excess:], dropped=self.dropped + excess)

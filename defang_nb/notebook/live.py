@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from defang_nb.model.events import Kind
 from defang_nb.notebook.painter import Painter
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.html import render_html
@@ -30,9 +31,12 @@ STATIC_PAUSE = 1.0
 Bundle = dict[str, str]
 
 
-def bundle(view: DeploymentView, link: Link, now: float) -> Bundle:
+def bundle(view: DeploymentView, link: Link, now: float, left: float | None = None) -> Bundle:
     """The view as a front end may show it, with or without HTML."""
-    return {"text/html": render_html(view, now=now, link=link), "text/plain": render_text(view, now=now, link=link)}
+    return {
+        "text/html": render_html(view, now=now, link=link, left=left),
+        "text/plain": render_text(view, now=now, link=link, left=left),
+    }
 
 
 def brief(view: DeploymentView) -> Bundle:
@@ -44,19 +48,22 @@ def brief(view: DeploymentView) -> Bundle:
 class LiveView:
     """Shows `deployment` in the cell that makes it, and goes on showing it when the cell has ended."""
 
-    def __init__(self, deployment: Deployment, link: Link, *, widgets: bool, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, deployment: Deployment, link: Link, *, widgets: bool, clock: Callable[[], float] = time.time,
+        slots: tuple[Slot, Slot] | None = None,
+    ) -> None:  # fmt: skip
+        """`slots` are those of a view whose place it takes (of the widget, of the static display)."""
         self._deployment = deployment
         self._link = link
         self._clock = clock
         self._turned = threading.Event()
         self._detached = False
         self._panel: Panel | None = self._make_panel() if widgets else None
-        self._panel_slot = Slot()
+        self._panel_slot, self._static = slots or (Slot(), Slot())
         if self._panel:
-            self._panel_slot.show(self._panel.widget)
-        self._static = Slot()
+            (self._panel_slot.change if slots else self._panel_slot.show)(self._panel.widget)
         self._told: object = None
-        self._show_static(first=True)
+        self._show_static(first=slots is None)
         pause = WIDGET_PAUSE if self._panel else STATIC_PAUSE
         self._painter = Painter(self._paint, self._paint_last, pause=pause)
         self._painter.start()
@@ -80,7 +87,7 @@ class LiveView:
     def _make_panel(self) -> Panel:
         from defang_nb.notebook.panel import Panel
 
-        return Panel(self._link, cancel=self._deployment.cancel, detach=self._detach)
+        return Panel(self._link, cancel=self._deployment.cancel, detach=self._detach, events=lambda: self._deployment.events)
 
     def _detach(self) -> None:
         self._detached = True
@@ -94,7 +101,8 @@ class LiveView:
 
     def _paint(self) -> None:
         if self._panel:
-            self._panel.paint(self._deployment.view, self._clock())
+            now = self._clock()
+            self._panel.paint(self._deployment.view, now, self._deployment.left(now))
         self._show_static()
 
     def _show_static(self, *, first: bool = False) -> None:
@@ -104,11 +112,33 @@ class LiveView:
             if not first and changed == self._told:
                 return
             self._told = changed
-        shown = brief(view) if self._panel else bundle(view, self._link, now)
+        shown = brief(view) if self._panel else bundle(view, self._link, now, self._deployment.left(now))
         (self._static.show_bundle if first else self._static.replace)(shown)
 
     def _paint_last(self) -> None:
         if self._panel:
+            self._offer()
             self._panel.close()
-            self._panel_slot.replace({"text/plain": ""})
         self._static.replace(bundle(self._deployment.view, self._link, self._clock()))
+
+    def _offer(self) -> None:
+        """In the widget's place, what can be done now. (A preview, or one that never began, has nothing to repeat.)"""
+        deployment = self._deployment
+        if deployment.view.kind is not Kind.UP or not deployment.view.sequence:
+            self._panel_slot.replace({"text/plain": ""})
+            return
+        from defang_nb.notebook.again import Again
+
+        def show(started: Deployment) -> None:
+            LiveView(started, self._link, widgets=True, clock=self._clock, slots=(self._panel_slot, self._static)).detached()
+            again.close()
+
+        again = Again(
+            deployment,
+            [
+                ("Redeploy", "Deploy this deployment's project and images again", deployment.start_again),
+                ("Rollback", "Deploy the latest that went well and was another", deployment.start_rollback),
+            ],
+            show,
+        )
+        self._panel_slot.change(again.widget)

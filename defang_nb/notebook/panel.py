@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
 
 from defang_nb.errors import DefangError
+from defang_nb.model.events import Event
 from defang_nb.model.view import DeploymentView
+from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all
+from defang_nb.notebook.search import LogSearch
 from defang_nb.render.html import render_html
 from defang_nb.render.logs import LogPane, log_pre, panes
 from defang_nb.render.markup import Link, fragment
@@ -21,28 +24,33 @@ TAIL = 80
 class Panel:
     """Only its `paint` is called from a painter's thread; button callbacks may come on any thread, more than once."""
 
-    def __init__(self, link: Link, *, cancel: Callable[[], None], detach: Callable[[], None]) -> None:
+    def __init__(
+        self, link: Link, *, cancel: Callable[[], None], detach: Callable[[], None],
+        events: Callable[[], Iterable[Event]] = tuple,
+    ) -> None:  # fmt: skip
         self._link = link
         self._cancelling = threading.Event()
         self._do_cancel = cancel
         wide = ipywidgets.Layout(width="auto")
         self._head = ipywidgets.HTML(layout=wide)
         self._logs = ipywidgets.Accordion(layout=wide)
+        self._search = LogSearch(events)
         self._bodies: dict[str, Any] = {}
         self._cancel = ipywidgets.Button(description="Cancel", tooltip="End this deployment; what is done so far stays")
         self._detach = ipywidgets.Button(description="Detach", tooltip="Let the cell end; the deployment and this view go on")
         self._cancel.on_click(lambda _: self._ask_cancel())
         self._detach.on_click(lambda _: detach())
         for button in (self._cancel, self._detach):
-            _answer_while_the_cell_runs(button)
-        self._box = ipywidgets.VBox([self._head, ipywidgets.HBox([self._cancel, self._detach]), self._logs], layout=wide)
+            answer_while_the_cell_runs(button)
+        row = ipywidgets.HBox([self._cancel, self._detach])
+        self._box = ipywidgets.VBox([self._head, row, self._logs, self._search.widget], layout=wide)
 
     @property
     def widget(self) -> object:
         return self._box
 
-    def paint(self, view: DeploymentView, now: float) -> None:
-        self._head.value = render_html(view, now=now, link=self._link, logs=False)
+    def paint(self, view: DeploymentView, now: float, left: float | None = None) -> None:
+        self._head.value = render_html(view, now=now, link=self._link, logs=False, left=left)
         shown = panes(view, now)
         for pane in shown:
             self._paint_log(pane)
@@ -89,18 +97,5 @@ class Panel:
     def close(self) -> None:
         """Close every widget, with its layout and style, so that none is saved with the notebook."""
         row = self._box.children[1]
-        for widget in (*self._bodies.values(), self._head, self._logs, self._cancel, self._detach, row, self._box):
-            for part in (widget.layout, getattr(widget, "style", None), widget):
-                if part is not None:
-                    part.close()
-
-
-def _answer_while_the_cell_runs(button: Any) -> None:
-    """Let a click be handled where the front end sends it: in JupyterLab on a subshell, beside the cell that runs.
-
-    ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the button
-    and is busy with the cell; so that memory is taken away. Kernels that have no such memory are left alone.
-    """
-    comm = getattr(button, "comm", None)
-    if comm is not None:
-        vars(comm).pop("_reply_subshell_id", None)
+        searched = self._search.parts()
+        close_all((*self._bodies.values(), self._head, self._logs, self._cancel, self._detach, *searched, row, self._box))

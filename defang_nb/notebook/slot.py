@@ -14,16 +14,25 @@ class Slot:
     def __init__(self) -> None:
         self._id = uuid.uuid4().hex
 
-    def show(self, thing: object) -> None:
-        """Show an object (a widget) here."""
-        _display(thing, display_id=self._id)
+    def show(self, widget: Any) -> None:
+        """Show a widget here."""
+        _display(_only_widget(widget), raw=True, display_id=self._id)
 
     def show_bundle(self, bundle: dict[str, str]) -> None:
         """Show what `bundle` (media type → text) holds here."""
         _display(bundle, raw=True, display_id=self._id)
 
+    def change(self, widget: Any) -> None:
+        """Show another widget here."""
+        _display(_only_widget(widget), raw=True, display_id=self._id, update=True)
+
     def replace(self, bundle: dict[str, str]) -> None:
         _display(bundle, raw=True, display_id=self._id, update=True)
+
+
+def _only_widget(widget: Any) -> dict[str, Any]:
+    """Without the text that would stand for it where there are no widgets: what is shown beside it says all."""
+    return {**widget._repr_mimebundle_(), "text/plain": ""}
 
 
 def show(bundle: dict[str, str]) -> None:

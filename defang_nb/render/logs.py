@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from defang_nb.model.events import ServiceState, StepStatus
 from defang_nb.model.view import BuildView, DeploymentView, Log
 from defang_nb.render.markup import esc
 from defang_nb.render.words import clean, duration, plural, step_seconds
+
+KEPT = 40_000
+"""Characters of all logs that an output holds: a saved notebook stays small."""
+_LEAST = 1_000
+_HEAD = 200
+"""Characters of a line in which its level is looked for."""
+
+_LEVEL = re.compile(
+    r"""(?:^|[\s\[("'=:|])(?:
+    (?P<bad>ERROR|FATAL|CRITICAL|PANIC|SEVERE|ERR!?|Traceback|[eE]rror(?=:|\]|"|\s*=)|[A-Z]\w*(?:Error|Exception)(?=:|$)
+        |level"?[=:]\s?"?(?:error|fatal))
+    |(?P<warn>WARN(?:ING)?|[wW]arn(?:ing)?(?=:|\]|"))
+    |(?P<mute>DEBUG|TRACE|[dD]ebug(?=:|\]|"))
+    )(?!\w)""",
+    re.VERBOSE,
+)
+_LEVELS = {"bad": "bad", "warn": "warn", "mute": "mute"}
 
 
 class LogPane(NamedTuple):
@@ -72,13 +92,64 @@ def log_pre(log: Log, label: str, tail: int | None = None) -> str:
     note = dropped_note(log, tail)
     first = f'<span class="drop">{esc(note)}</span>\n' if note else ""
     lines = log.lines if tail is None else log.lines[-tail:]
-    text = "\n".join(esc(clean(line)) for line in lines)
+    text = "\n".join(_line(line) for line in lines)
     return f'<pre tabindex="0" role="log" aria-live="off" aria-label="{esc(label)}">{first}{text}</pre>'
 
 
+def _line(line: str) -> str:
+    """In its level's tone; the line has the word for it already."""
+    said = esc(clean(line))
+    found = _LEVEL.search(line[:_HEAD])
+    return f'<span class="{_LEVELS[found.lastgroup]}">{said}</span>' if found and found.lastgroup else said
+
+
+def fitting(log: Log, most: int) -> Log:
+    """Its last lines, no more than `most` characters of them; those before count as dropped."""
+    room, kept = most, 0
+    for line in reversed(log.lines):
+        room -= len(line)
+        if room < 0:
+            break
+        kept += 1
+    if kept == len(log.lines):
+        return log
+    return Log(lines=log.lines[len(log.lines) - kept :], dropped=log.dropped + len(log.lines) - kept)
+
+
+def found_lines(lines: Iterable[tuple[str, str]], wanted: str, most: int) -> str:
+    """The last `most` of the (source, line)s that hold `wanted`, whatever its case, with what was found marked."""
+    last: deque[tuple[str, str]] = deque(maxlen=most)
+    count = searched = 0
+    pattern = re.compile(re.escape(wanted), re.IGNORECASE)
+    for source, line in lines:
+        searched += 1
+        if pattern.search(line):
+            count += 1
+            last.append((source, line))
+    said = f"{plural(count, 'line')} of {searched:,} with “{esc(wanted)}”"
+    dropped = f'<span class="drop">… {plural(count - len(last), "line")} dropped</span>\n' if count > len(last) else ""
+    text = "\n".join(f'<span class="mute">{esc(source)} |</span> {_marked(line, pattern)}' for source, line in last)
+    pre = f'<pre tabindex="0" role="log" aria-live="off" aria-label="Lines found">{dropped}{text}</pre>' if last else ""
+    return f'<div class="body" role="status">{said}</div>{pre}'
+
+
+def _marked(line: str, pattern: re.Pattern[str]) -> str:
+    parts, at = [], 0
+    line = clean(line)
+    first = pattern.search(line)
+    start = max(0, first.start() - _HEAD) if first else 0
+    line = line[start : start + 5 * _HEAD]
+    for found in pattern.finditer(line):
+        parts += [esc(line[at : found.start()]), f"<mark>{esc(found[0])}</mark>"]
+        at = found.end()
+    return "".join([*parts, esc(line[at:])])
+
+
 def logs_section(view: DeploymentView, now: float) -> str:
+    shown = panes(view, now)
+    shown = [pane._replace(log=fitting(pane.log, max(_LEAST, KEPT // len(shown)))) for pane in shown]
     return "".join(
         f"<details{' open' if pane.open else ''}><summary><b>{esc(pane.title)}</b> {esc(pane.note)}</summary>"
         f"{log_pre(pane.log, f'{pane.title} {pane.note}')}</details>"
-        for pane in panes(view, now)
+        for pane in shown
     )

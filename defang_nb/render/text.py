@@ -24,12 +24,13 @@ from defang_nb.render.words import (
     stage_look,
     step_seconds,
     step_title,
+    time_left,
 )
 
 
-def render_text(view: DeploymentView, *, now: float, link: Link = direct, tail: int = 20) -> str:
+def render_text(view: DeploymentView, *, now: float, link: Link = direct, tail: int = 20, left: float | None = None) -> str:
     """Lines joined by newlines. Of each log that explains something, the last `tail` lines."""
-    parts = [headline(view, now), *_services(view, link)]
+    parts = [headline(view, now, left), *_services(view, link)]
     plan = plan_lines(view.plan) if view.plan else []
     bars = _timeline(view, now)
     parts += [*plan, *bars] if only_plans(view) else [*bars, *plan]
@@ -42,8 +43,8 @@ def render_text(view: DeploymentView, *, now: float, link: Link = direct, tail: 
     return "\n".join(parts)
 
 
-def headline(view: DeploymentView, now: float | None = None) -> str:
-    """`✔ shop → local · live · 7f3k2 · 1:42`; without `now`, without the time it took."""
+def headline(view: DeploymentView, now: float | None = None, left: float | None = None) -> str:
+    """`✔ shop → local · live · 7f3k2 · 1:42`; without `now`, without the time it took; `left` as in `render_html`."""
     look = stage_look(view)
     taken = "" if now is None else elapsed(view, now)
     said = [
@@ -53,6 +54,7 @@ def headline(view: DeploymentView, now: float | None = None) -> str:
         kind_note(view.kind),
         view.id,
         taken,
+        time_left(left),
     ]
     return " · ".join(part for part in said if part)
 

@@ -198,6 +198,16 @@ def elapsed(view: DeploymentView, now: float) -> str:
     return duration((now if view.finished is None else view.finished) - view.started)
 
 
+def time_left(seconds: float | None) -> str:
+    """`about 40 s left`, in steps that don't pretend to be exact; "" where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 5:
+        return "about done"
+    step = 5 if seconds < 60 else 15 if seconds < 300 else 60
+    return f"about {duration(-(-seconds // step) * step)} left"
+
+
 def plan_counts(plan: Plan) -> str:
     """`3 to add, 2 to change, 0 to delete, 14 unchanged`; replacements and adoptions are named only when there are any."""
     replaced, adopted = plan.count(Action.REPLACE), plan.count(Action.ADOPT)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from defang_nb.client.deployment import Deployment
 from defang_nb.model.events import Event
+from defang_nb.model.pace import Pace
 from defang_nb.model.view import DeploymentView
 
 
@@ -18,6 +19,7 @@ class Replay:
     def __init__(self, events: Sequence[Event], *, pause: int | None = None) -> None:
         self.events = events
         self.pause = pause
+        self.known: Pace = {}
         self.cancelled: list[str] = []
         self.go_on = threading.Event()
 
@@ -26,6 +28,9 @@ class Replay:
             if event.sequence == self.pause:
                 await asyncio.to_thread(self.go_on.wait, 30)
             yield event
+
+    async def pace(self, project: str, deployment: str) -> Pace:
+        return self.known
 
     async def cancel(self, deployment: str) -> None:
         self.cancelled.append(deployment)

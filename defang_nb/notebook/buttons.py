@@ -1,0 +1,25 @@
+"""What every widget with buttons needs: clicks that are heard while a cell runs, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def answer_while_the_cell_runs(button: Any) -> None:
+    """Let a click be handled where the front end sends it: in JupyterLab on a subshell, beside the cell that runs.
+
+    ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the button
+    and is busy with the cell; so that memory is taken away. Kernels that have no such memory are left alone.
+    """
+    comm = getattr(button, "comm", None)
+    if comm is not None:
+        vars(comm).pop("_reply_subshell_id", None)
+
+
+def close_all(widgets: Iterable[Any]) -> None:
+    """Close them, with their layouts and styles, so that none is saved with the notebook."""
+    for widget in widgets:
+        for part in (widget.layout, getattr(widget, "style", None), widget):
+            if part is not None:
+                part.close()
