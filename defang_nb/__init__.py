@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from defang_nb.client.deployment import Deployment
     from defang_nb.client.serving import serve
+    from defang_nb.notebook.dashboard import Dashboard
 
 _API = (
     "attach", "cancel", "config_ls", "config_rm", "config_set", "deployment", "deployments", "down", "execute", "logs",
@@ -44,6 +45,7 @@ _API = (
 )  # fmt: skip
 
 __all__ = [
+    "Dashboard",
     "Deployment",
     "__version__",
     "attach",
@@ -76,6 +78,10 @@ def __getattr__(name: str) -> Any:
         from defang_nb.client.serving import serve
 
         return serve
+    if name == "Dashboard":
+        from defang_nb.notebook.dashboard import Dashboard
+
+        return Dashboard
     if name == "Deployment":
         from defang_nb.client.deployment import Deployment
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
     from defang_nb.client.session import RunningCommand
     from defang_nb.model.execution import TerminalSize
+    from defang_nb.model.overview import Overview
     from defang_nb.model.status import LogRecord, Usage
     from defang_nb.render.tables import Table
     from defang_nb.scaffold.app import App
@@ -153,6 +154,18 @@ class TerminalHost:
             most = 1
         with suppress(KeyboardInterrupt):
             write_usage(samples, title=title, most=most, json=self._json, console=self.out if live and most != 1 else None)
+
+    def dashboard(self, look: Callable[[], Overview]) -> object:
+        found = look()
+        if self._json:
+            import msgspec
+
+            self.text(msgspec.json.encode(found).decode())
+        else:
+            from defang_nb.render.overview import overview_text
+
+            self.text(overview_text(found))
+        return found
 
     def terminal(self) -> TerminalSize | None:
         from defang_nb.cli.attached import terminal_size

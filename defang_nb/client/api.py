@@ -17,10 +17,12 @@ from defang_nb.client import begin, costs, loop, past
 from defang_nb.client.begin import Checked, Files, Inputs
 from defang_nb.client.control import execute, restart, start_exec, stats
 from defang_nb.client.deployment import Deployment
+from defang_nb.client.overview import overview
 from defang_nb.client.place import project_of as _project
 from defang_nb.client.place import workspace_of as _workspace
 from defang_nb.client.plans import save_plan
 from defang_nb.client.reading import read_logs
+from defang_nb.client.scaling import start_scale
 from defang_nb.client.stack_files import stack_default, stack_ls, stack_new, stack_rm, stack_show
 from defang_nb.client.who import whoami
 from defang_nb.errors import NotFoundError, UsageError
@@ -47,6 +49,7 @@ __all__ = [
     "execute",
     "logs",
     "orphans",
+    "overview",
     "preview",
     "ps",
     "refresh",
@@ -64,6 +67,7 @@ __all__ = [
     "start_refresh",
     "start_repair",
     "start_rollback",
+    "start_scale",
     "start_up",
     "stats",
     "up",

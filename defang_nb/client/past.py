@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from defang_nb.client import begin, loop
 from defang_nb.client.deployment import Deployment
@@ -88,6 +91,41 @@ def start_rollback(
         lease_wait=lease_wait,
         by=begin.person(),
         rollback_of=summary.id,
+    )
+    return begin.start(workspace, again, ())
+
+
+def start_scale(workspace: Workspace, project: str, replicas: Mapping[str, int]) -> Deployment:
+    """See `api.start_scale`."""
+
+    async def latest() -> DeployRequest | None:
+        history = await workspace.history()
+        ended = await history.latest(project, 1, kind=Kind.UP, outcome=Outcome.SUCCEEDED)
+        return await history.request(project, ended[0].id) if ended else None
+
+    request = loop.run(latest())
+    if request is None:
+        raise NotFoundError(f"no deployment of {project!r} that went well is kept", hint="run `up` first")
+    services = dict(request.project.services)
+    for name, count in replicas.items():
+        if name not in services:
+            raise NotFoundError(f"{project} has no service {name!r}", hint=f"services: {', '.join(services)}")
+        if count < 0:
+            raise UsageError(f"{name}={count}: there can't be fewer replicas than none")
+        services[name] = msgspec.structs.replace(services[name], replicas=count)
+    scaled = msgspec.structs.replace(request.project, services=services)
+    checked = begin.examine(workspace, scaled, {})
+    begin.refuse(checked)
+    said = ", ".join(f"{name} to {count}" for name, count in replicas.items())
+    note = Diagnostic(severity=Severity.INFO, code="scale", message=f"scales {said}, until the next `up`")
+    again = DeployRequest(
+        deployment=new_id(),
+        kind=Kind.UP,
+        stack=workspace.stack,
+        project=scaled,
+        images=request.images,
+        diagnostics=(note, *checked.diagnostics),
+        by=begin.person(),
     )
     return begin.start(workspace, again, ())
 

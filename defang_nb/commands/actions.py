@@ -189,6 +189,21 @@ def _restart(invocation: Invocation, host: Host) -> Sequence[object]:
     return statuses
 
 
+def _scale(invocation: Invocation, host: Host) -> Deployment:
+    replicas: dict[str, int] = {}
+    for word in invocation.words:
+        name, _, number = word.partition("=")
+        if not name or not number.isdecimal():
+            raise UsageError(f"{word!r} says not how many of what", hint="for example: scale web=3")
+        replicas[name] = int(number)
+    return _shown(api.start_scale(replicas, **_about(invocation, host)), host, detach=invocation.flag("detach"))
+
+
+def _dashboard(invocation: Invocation, host: Host) -> Any:
+    named, chosen = invocation.text("project"), invocation.text("stack")
+    return host.dashboard(lambda: api.overview(chosen, project=named))
+
+
 def _stats(invocation: Invocation, host: Host) -> None:
     about = _about(invocation, host)
     most = invocation.number("samples")
@@ -297,6 +312,8 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("logs",): _logs,
     ("exec",): _exec,
     ("restart",): _restart,
+    ("scale",): _scale,
+    ("dashboard",): _dashboard,
     ("stats",): _stats,
     ("config", "set"): _config_set,
     ("config", "ls"): _config_ls,

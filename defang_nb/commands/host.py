@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from defang_nb.commands.words import Face
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
     from defang_nb.client.session import RunningCommand
     from defang_nb.model.execution import TerminalSize
+    from defang_nb.model.overview import Overview
     from defang_nb.model.status import LogRecord, Usage
     from defang_nb.render.tables import Table
     from defang_nb.scaffold.app import App
@@ -59,6 +60,10 @@ class Host(Protocol):
 
     def usage(self, samples: Iterable[Sequence[Usage]], *, title: str, most: int | None) -> None:
         """Show what services use: `most` samples, or (None) as many as suit this face, or until the user has seen enough."""
+        ...
+
+    def dashboard(self, look: Callable[[], Overview]) -> object:
+        """Show what `look` gives, again and again where that suits this face. What it was shown with, or as."""
         ...
 
     def terminal(self) -> TerminalSize | None:

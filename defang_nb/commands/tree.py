@@ -142,6 +142,23 @@ TREE: tuple[Command, ...] = (
         ("restart", "restart web"),
     ),
     Command(
+        ("scale",),
+        "run so many replicas of services",
+        "Deploys what was deployed last again with these numbers; the next `up` decides anew by what the project says.",
+        (PROJECT, STACK, DETACH, OUTPUT, JSON),
+        (Argument("SERVICE=NUMBER", "the service, and how many of it", Arity.SOME, Complete.SERVICE),),
+        ("scale web=3", "scale web=3 worker=2"),
+    ),
+    Command(
+        ("dashboard",),
+        "show all stacks and projects: what runs and goes on, what it uses, what was deployed",
+        "In a notebook it stays up to date, with buttons; elsewhere it is shown once. Deployments that go on though whoever\n"
+        "started them is gone are among them: `attach` shows one, `cancel` ends it.",
+        (PROJECT, Option(("-s", "--stack"), "only this stack", "stack", "NAME", completes=Complete.STACK), JSON),
+        (),
+        ("dashboard", "dashboard -s local -p shop"),
+    ),
+    Command(
         ("stats",),
         "show the CPU and the memory that services use, live",
         "Until interrupted, where it can be drawn anew or is read by a program (--json), else once. 100 % is one core.",

@@ -46,13 +46,18 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int = 0
 
     def append(self, line: str) -> Log:
-        if len(line) > LINE_LENGTH:
-            line = line.rstrip("\r").rpartition("\r")[2]
-            more = len(line) - LINE_LENGTH
-            line = f"{line[:LINE_LENGTH]} … {more:,} characters more" if more > 0 else line
-        lines = (*self.lines, line)
+        lines = (*self.lines, clipped(line))
         excess = max(0, len(lines) - LOG_LINES)
         return Log(lines=lines[excess:], dropped=self.dropped + excess)
+
+
+def clipped(line: str) -> str:
+    """The line as far as a log holds it, with how much more there is; of one that was redrawn, its last state."""
+    if len(line) <= LINE_LENGTH:
+        return line
+    line = line.rstrip("\r").rpartition("\r")[2]
+    more = len(line) - LINE_LENGTH
+    return f"{line[:LINE_LENGTH]} … {more:,} characters more" if more > 0 else line
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

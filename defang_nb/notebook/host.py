@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
     from defang_nb.client.session import RunningCommand
     from defang_nb.model.execution import TerminalSize
+    from defang_nb.model.overview import Overview
     from defang_nb.model.status import LogRecord, Usage
     from defang_nb.scaffold.app import App
 
@@ -108,6 +109,11 @@ class NotebookHost:
         from defang_nb.notebook.chart import Chart
 
         Chart(title, self._kernel).run(samples, most)
+
+    def dashboard(self, look: Callable[[], Overview]) -> object:
+        from defang_nb.notebook.dashboard import Dashboard
+
+        return Dashboard(look=look, link=self._link, widgets=self._widgets).shown()
 
     def terminal(self) -> TerminalSize | None:
         return None

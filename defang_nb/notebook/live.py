@@ -117,21 +117,22 @@ class LiveView:
 
     def _paint_last(self) -> None:
         if self._panel:
-            self._offer()
+            self._panel_slot.replace({"text/plain": ""})
             self._panel.close()
+            self._offer()
         self._static.replace(bundle(self._deployment.view, self._link, self._clock()))
 
     def _offer(self) -> None:
         """In the widget's place, what can be done now. (A preview, or one that never began, has nothing to repeat.)"""
         deployment = self._deployment
         if deployment.view.kind is not Kind.UP or not deployment.view.sequence:
-            self._panel_slot.replace({"text/plain": ""})
             return
         from defang_nb.notebook.again import Again
 
         def show(started: Deployment) -> None:
-            LiveView(started, self._link, widgets=True, clock=self._clock, slots=(self._panel_slot, self._static)).detached()
+            self._panel_slot.replace({"text/plain": ""})
             again.close()
+            LiveView(started, self._link, widgets=True, clock=self._clock, slots=(self._panel_slot, self._static)).detached()
 
         again = Again(
             deployment,

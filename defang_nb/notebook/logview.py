@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from defang_nb.model.view import Log
+from defang_nb.model.view import Log, clipped
 from defang_nb.notebook.painter import Painter
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.logs import log_pre
@@ -52,7 +52,7 @@ class LogView:
     def _add(self, record: LogRecord) -> None:
         with self._lock:
             self._count += 1
-            self._lines.append(f"{record.service}.{record.replica} | {clean(record.line)}")
+            self._lines.append(f"{record.service}.{record.replica} | {clean(clipped(record.line))}")
 
     def _paint(self) -> None:
         self._slot.replace(self._bundle())

@@ -23,7 +23,8 @@ class Slot:
         _display(bundle, raw=True, display_id=self._id)
 
     def change(self, widget: Any) -> None:
-        """Show another widget here."""
+        """Show another widget here. What stood here goes first: a front end would hide the place of one that is closed."""
+        self.replace({"text/plain": ""})
         _display(_only_widget(widget), raw=True, display_id=self._id, update=True)
 
     def replace(self, bundle: dict[str, str]) -> None:

@@ -26,7 +26,7 @@ def status_table(statuses: Sequence[ServiceStatus], *, now: float, title: str = 
     rows = tuple(
         (
             Cell(status.service),
-            Cell.of(_status_look(status)),
+            Cell.of(status_look(status)),
             Cell(f"{status.running}/{status.wanted}"),
             Cell(duration(now - status.started) if status.started else ""),
             Cell(str(status.restarts) if status.restarts else ""),
@@ -37,7 +37,7 @@ def status_table(statuses: Sequence[ServiceStatus], *, now: float, title: str = 
     return Table(title, ("Service", "State", "Running", "Up for", "Restarts", "Address"), rows, empty="nothing runs")
 
 
-def _status_look(status: ServiceStatus) -> Look:
+def status_look(status: ServiceStatus) -> Look:
     look = _STATES.get(status.state, Look("·", status.state, Tone.PLAIN))
     said = [look.word]
     if status.healthy is not None and status.state == "running":

@@ -42,6 +42,11 @@ def table_text(table: Table, *, link: Link = direct) -> str:
 
 
 def table_html(table: Table, *, link: Link = direct) -> str:
+    return card(f'<div class="body">{table_body(table, link)}</div>', table.title)
+
+
+def table_body(table: Table, link: Link) -> str:
+    """Without the card, for a page of several."""
     notes = "".join(f'<div class="mute">{esc(note)}</div>' for note in table.notes)
     if not table.rows:
         body = f'<div class="mute">{esc(table.empty)}</div>'
@@ -49,8 +54,9 @@ def table_html(table: Table, *, link: Link = direct) -> str:
         used = [index for index in range(len(table.columns)) if any(row[index] != Cell() for row in table.rows)]
         head = "".join(f'<th scope="col">{esc(table.columns[index])}</th>' for index in used)
         rows = "".join(_row([row[index] for index in used], link) for row in table.rows)
-        body = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    return card(f'<div class="body"><h4>{esc(table.title)}</h4>{body}{notes}</div>', table.title)
+        named = f'tabindex="0" role="group" aria-label="{esc(table.title)}"'
+        body = f'<div class="scroll" {named}><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f"<h4>{esc(table.title)}</h4>{body}{notes}"
 
 
 def _row(row: Sequence[Cell], link: Link) -> str:

@@ -1,0 +1,180 @@
+"""The widget of a dashboard: what to do to which project, and below what that gave. The tables stand under it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from defang_nb.client import api
+from defang_nb.errors import DefangError
+from defang_nb.model.view import Log
+from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all
+from defang_nb.notebook.slot import Slot
+from defang_nb.render.logs import log_pre
+from defang_nb.render.markup import Link, card, esc
+
+if TYPE_CHECKING:
+    from defang_nb.client.deployment import Deployment
+    from defang_nb.model.overview import Overview
+
+LOG_LINES = 200
+ALL = "all services"
+
+
+class Board:
+    """`renew` asks for a new look. `paint` is called from one thread; clicks may come on any."""
+
+    def __init__(self, link: Link, *, renew: Callable[[], None]) -> None:
+        self._link = link
+        self._renew = renew
+        self._busy = threading.Lock()
+        self._slot = Slot()
+        wide = ipywidgets.Layout(width="auto")
+        self._said, self._result = (ipywidgets.HTML(layout=wide) for _ in range(2))
+        self._project = ipywidgets.Dropdown(description="Project")
+        self._service = ipywidgets.Dropdown(description="Service")
+        self._replicas = ipywidgets.BoundedIntText(1, min=0, max=100, description="Replicas")
+        self._running = ipywidgets.Dropdown(description="Deployment")
+        self._buttons = [
+            self._button("Up", "Deploy what was deployed last again", self._up),
+            self._button("Down", "Stop all services of the project; their data stays", self._down),
+            self._button("Restart", "Stop the service (or all) and start it again", self._restart),
+            self._button("Logs", "Show the last lines of the service (or of all)", self._logs),
+        ]
+        self._scale_button = self._button("Scale", "Run so many replicas of the service", self._scale)
+        self._ends = [
+            self._button("Attach", "Show this deployment here", self._attach),
+            self._button("Cancel", "End this deployment; what is done so far stays", self._cancel),
+        ]
+        flow = ipywidgets.Layout(flex_flow="row wrap")
+        self._rows = [
+            ipywidgets.HBox([self._project, self._service, *self._buttons], layout=flow),
+            ipywidgets.HBox([self._replicas, self._scale_button], layout=flow),
+            ipywidgets.HBox([self._running, *self._ends], layout=flow),
+        ]
+        self._project.observe(lambda _: self._offer_services(), "value")
+        self._services: dict[tuple[str, str], list[str]] = {}
+        self._box = ipywidgets.VBox([*self._rows, self._said, self._result], layout=wide)
+
+    def show(self) -> None:
+        self._slot.show(self._box)
+
+    def paint(self, it: Overview) -> None:
+        self._services = {
+            (stack.name, project.name): [each.service for each in project.services]
+            for stack in it.stacks
+            for project in stack.projects
+        }
+        _choices(self._project, [(f"{project} on {stack}", (stack, project)) for stack, project in self._services])
+        self._offer_services()
+        going = [(stack.name, each.deployment) for stack in it.stacks for each in stack.unfinished if each.alive]
+        _choices(self._running, [(f"{each.id} · {each.kind} {each.project}", (name, each.id)) for name, each in going])
+        self._rows[2].layout.display = None if going else "none"
+
+    def trouble(self, text: str) -> None:
+        if text:
+            self._say(f"▲ {text}")
+
+    def close(self) -> None:
+        inner = (self._said, self._result, self._project, self._service, self._replicas, self._running)
+        close_all((*inner, *self._buttons, self._scale_button, *self._ends, *self._rows, self._box))
+        self._slot.replace({"text/plain": ""})
+
+    def _offer_services(self) -> None:
+        _choices(self._service, [(name, name) for name in (ALL, *self._services.get(self._project.value or ("", ""), ()))])
+
+    def _button(self, name: str, tip: str, do: Callable[[], str]) -> Any:
+        button = ipywidgets.Button(description=name, tooltip=tip, layout=ipywidgets.Layout(width="auto"))
+        button.on_click(lambda _: self._begin(name, do))
+        answer_while_the_cell_runs(button)
+        return button
+
+    def _begin(self, name: str, do: Callable[[], str]) -> None:
+        """One at a time, on a thread of its own, so that a click never blocks."""
+        if self._busy.acquire(blocking=False):
+            self._say(f"{name} …")
+            threading.Thread(target=self._run, args=(do,), name="defang-nb-board", daemon=True).start()
+        else:
+            self._say("something goes on still: one at a time")
+
+    def _run(self, do: Callable[[], str]) -> None:
+        try:
+            self._say(do())
+        except DefangError as error:
+            self._say(f"✘ {error.message}{f' · {error.hint}' if error.hint else ''}")
+        finally:
+            self._busy.release()
+            self._renew()
+
+    def _say(self, text: str) -> None:
+        self._said.value = f'<span role="status" aria-live="polite">{esc(text)}</span>'
+
+    def _where(self) -> dict[str, Any]:
+        if self._project.value is None:
+            raise DefangError("there is no project yet", hint="%defang up makes one")
+        stack, project = self._project.value
+        return {"stack": stack, "project": project}
+
+    def _named(self) -> list[str]:
+        return [] if self._service.value in (None, ALL) else [self._service.value]
+
+    def _up(self) -> str:
+        where = self._where()
+        latest = api.deployments(**where, kind="up", limit=1)
+        if not latest:
+            raise DefangError("no deployment of it is kept", hint="%defang up deploys what the project says")
+        return self._watch(api.start_rollback(latest[0].id, **where))
+
+    def _down(self) -> str:
+        return self._watch(api.start_down(**self._where()))
+
+    def _scale(self) -> str:
+        if not self._named():
+            raise DefangError("which service?", hint="choose one beside the project")
+        return self._watch(api.start_scale({self._named()[0]: self._replicas.value}, **self._where()))
+
+    def _restart(self) -> str:
+        return f"✔ restarted {', '.join(each.service for each in api.restart(self._named(), **self._where()))}"
+
+    def _logs(self) -> str:
+        records = islice(api.logs(self._named(), **self._where(), tail=LOG_LINES), 100 * LOG_LINES)
+        log = Log()
+        for each in records:
+            log = log.append(f"{each.service}.{each.replica} | {each.line}")
+        self._result.value = card(log_pre(log, "Service logs"), "Service logs") if log.lines else ""
+        return f"the last {len(log.lines)} lines" if log.lines else "no lines"
+
+    def _attach(self) -> str:
+        stack, found = self._chosen()
+        return self._watch(api.attach(found, stack=stack))
+
+    def _cancel(self) -> str:
+        stack, found = self._chosen()
+        return f"{found}: {api.cancel(found, stack=stack).wait(check=False).status}"
+
+    def _chosen(self) -> tuple[str, str]:
+        if self._running.value is None:
+            raise DefangError("no deployment goes on")
+        stack, found = self._running.value
+        return stack, found
+
+    def _watch(self, deployment: Deployment) -> str:
+        """Show it under the tables, as it goes on; that it ended is told there too."""
+        from defang_nb.notebook.painted import paint_until_over
+
+        paint_until_over(deployment, self._result, self._link)
+        return f"deployment {deployment.id}: {deployment.status}"
+
+
+def _choices(dropdown: Any, options: list[tuple[str, Any]]) -> None:
+    """New options, with what was chosen still chosen where it is still there."""
+    if list(dropdown.options) == options:
+        return
+    kept = dropdown.value
+    dropdown.options = options
+    values = [value for _, value in options]
+    dropdown.value = kept if kept in values else values[0] if values else None

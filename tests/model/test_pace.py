@@ -1,0 +1,29 @@
+"""How much longer: along the longest way, from what the same steps took before, and never from nothing."""
+
+from __future__ import annotations
+
+from defang_nb.model.pace import pace_of, remaining
+from tests.render import story
+
+
+def test_what_is_left_is_the_longest_way_through_the_rest() -> None:
+    pace = pace_of([story.finished()])
+    whole = remaining(story.view(story.OPENING, until=0.5), pace, story.START + 0.5)
+    later = remaining(story.running(), pace, story.START + 24)
+    assert whole is not None
+    assert later is not None
+    assert 50 < whole < 60
+    assert 15 < later < whole - 20
+
+
+def test_a_step_that_takes_longer_than_ever_leaves_the_steps_after_it() -> None:
+    late = remaining(story.running(), pace_of([story.finished()]), story.START + 1000)
+    assert late is not None
+    assert 5 < late < 10
+
+
+def test_nothing_is_said_without_a_past_or_at_the_end() -> None:
+    assert remaining(story.running(), {}, story.START + 24) is None
+    assert remaining(story.running(), pace_of([story.failed()]), story.START + 24) is None
+    assert remaining(story.finished(), pace_of([story.finished()]), story.START + 24) is None
+    assert remaining(story.view(story.OPENING, until=0.1), pace_of([story.finished()]), story.START) is None
