@@ -312,8 +312,7 @@ TREE: tuple[Command, ...] = (
     Command(
         ("stack", "repair"),
         "make what is recorded of a project readable again, after its store was damaged",
-        "Keeps what can be read, puts the rest aside, and looks for the resources that were asked for where they are.\n"
-        "Changes none of them: the next `up` does. Where nothing is damaged, it does nothing.",
+        "Keeps what can be read, puts the rest aside, and looks for resources where they are. The next `up` changes them.",
         (PROJECT, STACK, JSON),
         (),
         ("stack repair -p shop",),
@@ -336,8 +335,7 @@ TREE: tuple[Command, ...] = (
     Command(
         ("cd", "install"),
         "prepare a stack's account: network, cluster, roles, bucket",
-        "`up` does it by itself the first time. Run again it resumes what was interrupted, and renews what is older than this\n"
-        "version; where all is well it changes nothing.",
+        "`up` does it by itself the first time. Run again, it goes on with what was interrupted, and renews what is old.",
         (STACK, JSON),
         (),
         ("cd install -s prod",),
