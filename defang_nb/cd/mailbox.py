@@ -38,6 +38,8 @@ async def read_mail(service: Service, mail: Mail, launch: str, pace: float = PAC
                 await mail.cancelled(deployment)
         except DefangError as error:
             _log.warning("the mail could not be read: %s", error.message)
+        except Exception:  # noqa: BLE001  # edge: a fault of ours must not leave the mail unread for ever
+            _log.exception("the mail could not be read")
         await asyncio.sleep(pace)
 
 

@@ -64,7 +64,8 @@ class MailedCd:
             await asyncio.sleep(PACE)
 
     async def cancel(self, deployment: str) -> None:
-        if deployment not in (await self.info()).running:
+        # What cd says that it runs may be a moment old.
+        if (await self._history.find(deployment)).outcome is not None:
             raise NotFoundError(f"this cd does not run {deployment}")
         await self._mail.ask_to_cancel(deployment)
 
