@@ -1,0 +1,137 @@
+"""The views in a real browser: what axe-core finds, light and dark, narrow and wide; the dashboard in JupyterLab."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from defang_nb.render.html import render_html
+from defang_nb.render.overview import overview_html
+from tests.e2e.axe import serious
+from tests.e2e.test_lab import (
+    ARTIFACTS,
+    LOST,
+    UP_TIMEOUT,
+    cell,
+    close_notebook,
+    menu,
+    open_notebook,
+    picture,
+    save,
+    write_notebook,
+)
+from tests.render import story
+from tests.render.test_overview import OVERVIEW
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+pytestmark = pytest.mark.e2e
+
+THEMES = {"light": ("#ffffff", "#1f2328"), "dark": ("#111111", "#e8e8e8")}
+VIEWS = {
+    "running": render_html(story.running(), now=story.START + 24, left=31),
+    "finished": render_html(story.finished(), now=0),
+    "failed": render_html(story.failed(), now=0),
+    "preview": render_html(story.preview(), now=0),
+    "dashboard": overview_html(OVERVIEW),
+}
+
+
+@pytest.mark.parametrize("width", [600, 1400])
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_view_keeps_anybody_out(browser: Browser, theme: str, width: int) -> None:
+    back, fore = THEMES[theme]
+    style = f":root{{--jp-layout-color1:{back};--jp-ui-font-color0:{fore}}} body{{background:{back};color:{fore}}}"
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    for name, html in VIEWS.items():
+        page.set_content(
+            f"<html lang=en><head><title>{name}</title><style>{style}</style></head><body><main>{html}</main></body></html>"
+        )
+        page.screenshot(path=ARTIFACTS / f"view-{name}-{theme}-{width}.png", full_page=True)
+        assert serious(page) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), name
+        for state in page.locator("td.keep").all():
+            assert state.evaluate("each => getComputedStyle(each).whiteSpace") == "nowrap"
+    page.close()
+
+
+QUICK = """
+%%compose
+name: quick
+services:
+  web:
+    build: ./apps/hello
+    ports:
+      - target: 8000
+"""
+
+
+def test_a_dashboard_shows_and_does_what_is_asked(lab: Lab, page: Page) -> None:
+    write_notebook(lab.folder / "board.ipynb", "%load_ext defang_nb", QUICK.strip(), "%defang up", "%defang dashboard")
+    open_notebook(page, lab, "board.ipynb")
+    menu(page, "Run", "Run All Cells")
+    board = cell(page, "%defang dashboard")
+    tables = board.locator(".jp-OutputArea")
+    expect(tables).to_contain_text("✔ running", timeout=UP_TIMEOUT)
+    expect(tables).to_contain_text("MiB")
+    expect(board.get_by_label("Project")).to_contain_text("quick on local")
+    picture(page, board, "dashboard")
+    board.get_by_role("button", name="Logs").focus()
+    page.keyboard.press("Enter")
+    expect(board.get_by_role("log", name="Service logs")).to_be_visible()
+    assert [each for each in serious(page, ".jp-OutputArea") if "jp-" not in each.split(":")[1]] == []
+    board.get_by_role("button", name="Down").click()
+    expect(tables).to_contain_text("✔ down")
+    expect(tables).to_contain_text(re.compile(r"quick\s*local\s*down"))
+    save(page)
+    close_notebook(page, lab)
+
+    page.goto(lab.address("board.ipynb"))
+    expect(tables).to_contain_text("History of local")
+    expect(page.locator(".jp-Notebook")).not_to_contain_text(LOST, use_inner_text=True)
+    picture(page, board, "dashboard-reopened")
+
+
+SLOW = """
+%%compose
+name: slow
+services:
+  web:
+    build: ./slow
+    ports:
+      - target: 8000
+"""
+SLOW_DOCKERFILE = """
+FROM python:3-slim
+WORKDIR /app
+COPY . .
+RUN python -c "import time; print('this takes its time', flush=True); time.sleep(25)"
+CMD ["python", "-m", "http.server", "8000"]
+"""
+
+
+def test_a_reload_and_a_dead_kernel_lose_nothing(lab: Lab, page: Page) -> None:
+    (lab.folder / "slow").mkdir()
+    (lab.folder / "slow" / "Dockerfile").write_text(SLOW_DOCKERFILE)
+    write_notebook(lab.folder / "slow.ipynb", "%load_ext defang_nb", SLOW.strip(), "dep = %defang up")
+    write_notebook(lab.folder / "again.ipynb", "%load_ext defang_nb", "dep = %defang attach")
+    open_notebook(page, lab, "slow.ipynb")
+    menu(page, "Run", "Run All Cells")
+    view = cell(page, "dep = %defang up").locator(".jp-OutputArea").first
+    expect(view).to_contain_text("this takes its time", timeout=UP_TIMEOUT)
+    save(page)
+    page.goto(lab.address("slow.ipynb"))
+    expect(view).to_contain_text("%defang attach")
+    lab.shut_kernels_down()
+    page.goto("about:blank")
+
+    open_notebook(page, lab, "again.ipynb")
+    menu(page, "Run", "Run All Cells")
+    attached = cell(page, "%defang attach").locator(".jp-OutputArea").first
+    expect(attached).to_contain_text("this takes its time", timeout=UP_TIMEOUT)
+    expect(attached).to_contain_text("✔ live", timeout=UP_TIMEOUT)
+    picture(page, attached, "attached-after-a-dead-kernel")
