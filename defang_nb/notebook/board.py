@@ -50,11 +50,10 @@ class Board:
             self._button("Attach", "Show this deployment here", self._attach),
             self._button("Cancel", "End this deployment; what is done so far stays", self._cancel),
         ]
-        flow = ipywidgets.Layout(flex_flow="row wrap")
         self._rows = [
-            ipywidgets.HBox([self._project, self._service, *self._buttons], layout=flow),
-            ipywidgets.HBox([self._replicas, self._scale_button], layout=flow),
-            ipywidgets.HBox([self._running, *self._ends], layout=flow),
+            ipywidgets.HBox([self._project, self._service, *self._buttons], layout=_flow()),
+            ipywidgets.HBox([self._replicas, self._scale_button], layout=_flow()),
+            ipywidgets.HBox([self._running, *self._ends], layout=_flow()),
         ]
         self._project.observe(lambda _: self._offer_services(), "value")
         self._services: dict[tuple[str, str], list[str]] = {}
@@ -168,6 +167,11 @@ class Board:
 
         paint_until_over(deployment, self._result, self._link)
         return f"deployment {deployment.id}: {deployment.status}"
+
+
+def _flow() -> Any:
+    """A layout of a row's own, so that one row can be hidden without the others."""
+    return ipywidgets.Layout(flex_flow="row wrap")
 
 
 def _choices(dropdown: Any, options: list[tuple[str, Any]]) -> None:

@@ -36,8 +36,10 @@ def test_a_board_offers_what_there_is_and_keeps_what_was_chosen(bare: Notebook) 
     board._service.value = "web"
     board.paint(OVERVIEW)
     assert board._service.value == "web"
+    assert [row.layout.display for row in board._rows] == [None, None, None]
     board.paint(Overview(time=0, stacks=()))
     assert board._project.value is None
+    assert [row.layout.display for row in board._rows] == [None, None, "none"], "only what ends deployments is hidden"
     board.close()
 
 
