@@ -11,13 +11,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
+from defang_nb.cd.pending import FLOOD, Pending
 from defang_nb.errors import DefangError
 from defang_nb.model.events import DeploymentSummary, Event, Finished, Outcome, Payload, StageChanged
 from defang_nb.providers.history import History
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 
-GATHER = 0.3
-"""Seconds for which events are gathered into one stored object."""
+GATHER, GATHER_MANY = 0.1, 0.3
+"""Seconds for which events are gathered into one stored object: the longer where there are many of them."""
 
 REMEMBERED = 1000
 """So many events are held in memory; who follows from an earlier one reads those from the store."""
@@ -35,8 +36,7 @@ class Story:
         self._history = history
         self._clock = clock
         self._shown = events[-REMEMBERED:]
-        self._pending: list[Event] = []
-        self._stored = 0
+        self._pending = Pending()
         self._sequence = events[-1].sequence if events else 0
         self._hurry = asyncio.Event()
         self._more = asyncio.Condition()
@@ -65,8 +65,8 @@ class Story:
         self._hurry.set()
         if self._keeper is not None:
             await self._keeper
-        await self._store()
-        await self._note_end(self._pending[-1])
+        last = await self._store()
+        await self._note_end(last)
         await self._show()
 
     @property
@@ -139,32 +139,34 @@ class Story:
         return bool(self._shown) and isinstance(self._shown[-1].payload, Finished)
 
     def _add(self, payload: Payload) -> None:
+        if self._pending.join(payload):
+            return
         self._sequence += 1
-        event = Event(
-            deployment=self.summary.id, sequence=self._sequence, time=max(self._clock.now(), self._last_time()), payload=payload
-        )
-        self._pending.append(event)
+        time = max(self._clock.now(), self._last_time())
+        self._pending.add(Event(deployment=self.summary.id, sequence=self._sequence, time=time, payload=payload))
 
     def _last_time(self) -> float:
-        return (self._pending or self._shown)[-1].time if self._pending or self._shown else 0.0
+        last = self._pending.last or (self._shown[-1] if self._shown else None)
+        return last.time if last else 0.0
 
     async def _keep(self) -> None:
         """Store and show what is pending, until there is nothing more (or `finish` takes over)."""
         while self._pending and not self._over:
             await self._store()
-            await self._show()
+            many = await self._show() > FLOOD
             try:
-                async with asyncio.timeout(GATHER):
+                async with asyncio.timeout(GATHER_MANY if many else GATHER):
                     await self._hurry.wait()
             except TimeoutError:
                 pass
             self._hurry.clear()
 
-    async def _store(self) -> None:
-        batch = self._pending[:]
+    async def _store(self) -> Event:
+        """The last one that was stored."""
+        batch = self._pending.take()
         if not await self._append(batch) and self._missed is None:
             self._missed = batch[0].sequence
-        self._stored = len(batch)
+        return batch[-1]
 
     async def _append(self, batch: list[Event]) -> bool:
         try:
@@ -174,12 +176,14 @@ class Story:
             return False
         return True
 
-    async def _show(self) -> None:
+    async def _show(self) -> int:
+        """How many there are to see more."""
         async with self._more:
-            self._shown += self._pending[: self._stored]
-            del self._pending[: self._stored]
+            stored = self._pending.drop()
+            self._shown += stored
             del self._shown[:-REMEMBERED]
             self._more.notify_all()
+            return len(stored)
 
 
 async def close_abandoned(history: History, summary: DeploymentSummary, clock: Clock = SYSTEM_CLOCK) -> None:

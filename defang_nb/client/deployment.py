@@ -17,6 +17,7 @@ import msgspec
 
 from defang_nb import errors
 from defang_nb.client import loop
+from defang_nb.client.held import Held
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import CdError, DefangError, DeploymentCancelledError, DeploymentFailedError
 from defang_nb.model.events import Event, Finished, Outcome, Payload, Stage, StageChanged
@@ -52,7 +53,7 @@ class Deployment:
         self.stack = view.stack
         self._workspace = workspace
         self._view = view
-        self._events: list[Event] = []
+        self._held = Held()
         self._latest: Event | None = None
         self._pace: Pace = {}
         self._subscribers: list[Subscriber] = []
@@ -80,8 +81,17 @@ class Deployment:
 
     @property
     def events(self) -> list[Event]:
-        """All that has been told so far, in order."""
-        return list(self._events)
+        """What has been told so far, in order; where log lines came in floods, only the last of them (`story` has all)."""
+        return list(self._held.events)
+
+    def story(self) -> Iterator[Event]:
+        """All that has been told so far, in order; read from the store where that is too much to hold in memory."""
+        last = 0
+        if not self._held.complete:
+            for event in loop.iterate(self._workspace.told(self.project, self.id)):
+                yield event
+                last = event.sequence
+        yield from (event for event in self.events if event.sequence > last)
 
     @property
     def endpoints(self) -> Mapping[str, str]:
@@ -210,8 +220,8 @@ class Deployment:
 
     def _hear(self, event: Event) -> None:
         """Fold one event of the story. The first one takes the place of what the workspace said itself."""
-        before = self._view if self._events else DeploymentView(id=self.id)
-        self._events.append(event)
+        before = self._view if self._held.events else DeploymentView(id=self.id)
+        self._held.add(event)
         self._show(reduce(before, event), event)
 
     def _say(self, detail: str) -> None:

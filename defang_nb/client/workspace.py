@@ -94,6 +94,11 @@ class Workspace:
                 raise CdError(ENDED, hint=AGAIN)
             await asyncio.sleep(0.2)
 
+    async def told(self, project: str, deployment: str) -> AsyncGenerator[Event, None]:
+        """What the store has of a deployment's story, event by event."""
+        async for event in (await self.history()).each_event(project, deployment):
+            yield event
+
     async def pace(self, project: str, deployment: str) -> Pace:
         """How long the steps of the project's last deployments took, but for those of `deployment`."""
         history = await self.history()

@@ -92,7 +92,7 @@ class ServiceChanged(msgspec.Struct, frozen=True, kw_only=True, tag="service_cha
 class BuildLine(msgspec.Struct, frozen=True, kw_only=True, tag="build_line"):
     """A line of an image's build log. `step` of `steps` when it begins one (else 0), `cached` when nothing had to be done.
 
-    `seconds`: how long the step took that this line says the end of (else 0).
+    `seconds`: how long the step took that this line says the end of (else 0). `more`: lines right after it, of many at once.
     """
 
     urn: str
@@ -102,13 +102,15 @@ class BuildLine(msgspec.Struct, frozen=True, kw_only=True, tag="build_line"):
     steps: int = 0
     cached: bool = False
     seconds: float = 0.0
+    more: tuple[str, ...] = ()
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, tag="log_line"):
-    """A line that a service wrote; part of the story only where it explains it (a crash at start)."""
+    """A line that a service wrote; part of the story only where it explains it (a crash at start). `more` as in `BuildLine`."""
 
     service: str
     line: str
+    more: tuple[str, ...] = ()
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True, tag="planned"):

@@ -45,10 +45,9 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
     dropped: int = 0
 
-    def append(self, line: str) -> Log:
-        lines = (*self.lines, clipped(line))
-        excess = max(0, len(lines) - LOG_LINES)
-        return Log(lines=lines[excess:], dropped=self.dropped + excess)
+    def append(self, *lines: str) -> Log:
+        held = (*self.lines, *map(clipped, lines[-LOG_LINES:]))[-LOG_LINES:]
+        return Log(lines=held, dropped=self.dropped + len(self.lines) + len(lines) - len(held))
 
 
 def clipped(line: str) -> str:
@@ -157,8 +156,8 @@ def reduce(view: DeploymentView, event: Event) -> DeploymentView:
             known = view.services.get(it.service, ServiceView(name=it.service)).endpoints
             others = tuple(each for each in known if each.url != it.url)
             return _with_service(view, it.service, endpoints=(*others, endpoint))
-        case LogLine(service=name, line=line):
-            return _with_service(view, name, log=view.services.get(name, ServiceView(name=name)).log.append(line))
+        case LogLine(service=name, line=line, more=more):
+            return _with_service(view, name, log=view.services.get(name, ServiceView(name=name)).log.append(line, *more))
         case BuildLine() as it:
             return _with_build_line(view, it)
         case Planned(plan=plan):
@@ -228,6 +227,6 @@ def _with_build_line(view: DeploymentView, it: BuildLine) -> DeploymentView:
         services=it.services or build.services,
         step=it.step or build.step,
         steps=it.steps or build.steps,
-        log=build.log.append(it.line),
+        log=build.log.append(it.line, *it.more),
     )
     return msgspec.structs.replace(view, builds={**view.builds, it.urn: build})

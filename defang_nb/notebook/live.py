@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from defang_nb.model.view import DeploymentView
     from defang_nb.notebook.panel import Panel
 
-WIDGET_PAUSE = 0.25
+WIDGET_PAUSE = 0.12
 """Seconds between two updates of a widget."""
 
 STATIC_PAUSE = 1.0
@@ -87,7 +87,7 @@ class LiveView:
     def _make_panel(self) -> Panel:
         from defang_nb.notebook.panel import Panel
 
-        return Panel(self._link, cancel=self._deployment.cancel, detach=self._detach, events=lambda: self._deployment.events)
+        return Panel(self._link, cancel=self._deployment.cancel, detach=self._detach, events=self._deployment.story)
 
     def _detach(self) -> None:
         self._detached = True
@@ -99,11 +99,11 @@ class LiveView:
         if view.done:
             self._painter.end()
 
-    def _paint(self) -> None:
-        if self._panel:
-            now = self._clock()
-            self._panel.paint(self._deployment.view, now, self._deployment.left(now))
+    def _paint(self) -> float | None:
+        now = self._clock()
+        wanted = self._panel.paint(self._deployment.view, now, self._deployment.left(now)) if self._panel else None
         self._show_static()
+        return wanted
 
     def _show_static(self, *, first: bool = False) -> None:
         view, now = self._deployment.view, self._clock()

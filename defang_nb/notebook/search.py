@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
 
+from defang_nb.errors import DefangError
 from defang_nb.model.events import BuildLine, Event, LogLine
 from defang_nb.render.logs import found_lines
-from defang_nb.render.markup import card
+from defang_nb.render.markup import card, esc
 
 MOST = 100
 """Lines that are shown of those found: the last ones."""
@@ -43,14 +45,26 @@ class LogSearch:
         return self._field, self._found, self._box
 
     def _search(self) -> None:
+        """On a thread of its own: a story may be long, and lie in a store that is far away."""
         wanted = self._field.value.strip()
-        self._found.value = card(found_lines(_lines(self._events()), wanted, MOST), "Lines found in the logs") if wanted else ""
+        self._found.value = card('<div class="body mute" role="status">searching …</div>', "Search") if wanted else ""
+        if wanted:
+            threading.Thread(target=self._find, args=(wanted,), name="defang-nb-search", daemon=True).start()
+
+    def _find(self, wanted: str) -> None:
+        try:
+            found = found_lines(_lines(self._events()), wanted, MOST)
+        except DefangError as error:
+            found = f'<div class="body bad" role="status">✘ {esc(error)}</div>'
+        if wanted == self._field.value.strip():
+            self._found.value = card(found, "Lines found in the logs")
 
 
 def _lines(events: Iterable[Event]) -> Iterable[tuple[str, str]]:
     for event in events:
         match event.payload:
-            case BuildLine(urn=urn, services=services, line=line):
-                yield f"{', '.join(services) or urn.rpartition('/')[2]} build", line
-            case LogLine(service=service, line=line):
-                yield service, line
+            case BuildLine(urn=urn, services=services, line=line, more=more):
+                source = f"{', '.join(services) or urn.rpartition('/')[2]} build"
+                yield from ((source, each) for each in (line, *more))
+            case LogLine(service=service, line=line, more=more):
+                yield from ((service, each) for each in (line, *more))

@@ -19,12 +19,12 @@ from defang_nb.render.words import Tone, elapsed, kind_note, only_plans, stage_l
 
 
 def render_html(
-    view: DeploymentView, *, now: float, link: Link = direct, logs: bool = True, left: float | None = None
+    view: DeploymentView, *, now: float, link: Link = direct, live: bool = False, left: float | None = None
 ) -> str:  # fmt: skip
     """`now` is epoch seconds (it only matters while the deployment runs); `link` rewrites endpoint addresses.
 
-    `left` are the seconds that it may go on, where those are known. Without `logs` the folded logs are left out, for a live
-    view that shows them in a place of its own.
+    `left` are the seconds that it may go on, where those are known. `live`: without the folded logs and the stylesheet, for a
+    view that is sent again and again and has places of its own for them.
     """
     preview = only_plans(view)
     right = plan_section(view.plan) if preview else timeline_section(view, now)
@@ -37,9 +37,9 @@ def render_html(
         + "</div>"
         + problems_section(view)
         + ("" if preview else plan_fold(view.plan, open_=not view.done))
-        + (logs_section(view, now) if logs else "")
+        + ("" if live else logs_section(view, now))
     )
-    return card(body, f"Deployment {view.id} of {view.project} to {view.stack}")
+    return card(body, f"Deployment {view.id} of {view.project} to {view.stack}", style=not live)
 
 
 def _header(view: DeploymentView, now: float, link: Link, left: float | None) -> str:

@@ -34,8 +34,8 @@ def progress_line(view: DeploymentView, event: Event) -> str:
             return f"{name}: {service_look(view.services[name], view).text}"
         case BuildLine(step=step, line=line, services=services) if step:
             return f"{', '.join(services)} build: {clean(line)}"
-        case LogLine(service=name, line=line):
-            return f"{name} | {clean(line)}"
+        case LogLine(service=name, line=line, more=more):
+            return "\n".join(f"{name} | {clean(each)}" for each in (line, *more))
         case Planned(plan=plan) if only_plans(view):
             return "\n".join(plan_lines(plan)).strip()
         case Planned(plan=plan):

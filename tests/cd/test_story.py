@@ -9,7 +9,7 @@ import pytest
 
 from defang_nb.cd.story import REMEMBERED, Story, close_abandoned
 from defang_nb.errors import NotFoundError, ProviderError
-from defang_nb.model.events import Event, Finished, Kind, LogLine, Outcome, Stage, StageChanged
+from defang_nb.model.events import Event, Finished, Kind, LogLine, Outcome, ServiceChanged, ServiceState, Stage, StageChanged
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest
 from defang_nb.model.stack import Stack
@@ -56,7 +56,7 @@ async def test_a_long_story_is_read_from_the_store_and_not_held_in_memory(histor
     story = await begin(history)
     slow = story.follow(1)
     for number in range(3 * REMEMBERED):
-        story.tell(LogLine(service="web", line=str(number)))
+        story.tell(ServiceChanged(service="web", state=ServiceState.DEPLOYMENT_PENDING, detail=str(number)))
         if number == 10:
             assert (await anext(slow)).sequence == 1
         if number % 500 == 0:
@@ -117,7 +117,34 @@ async def test_many_lines_make_few_objects(tmp_path: Path) -> None:
         story.tell(LogLine(service="web", line=str(number)))
         await asyncio.sleep(0.0001)
     await story.finish(Finished(outcome=Outcome.SUCCEEDED))
-    assert len(await store.list("projects/shop/deployments/d1/events/")) <= 5
+    assert len(await store.list("projects/shop/deployments/d1/events/")) <= 20
+
+
+async def test_in_a_flood_lines_are_put_together_and_none_is_lost(history: History) -> None:
+    story = await begin(history)
+    for number in range(3000):
+        for service in ("web", "api"):
+            story.tell(LogLine(service=service, line=str(number)))
+        if number % 1000 == 500:
+            story.tell(ServiceChanged(service="web", state=ServiceState.DEPLOYMENT_PENDING, detail=str(number)))
+        if number % 100 == 0:
+            await asyncio.sleep(0.001)
+    story.tell(LogLine(service="web", line="x" * 20_000))
+    await story.finish(Finished(outcome=Outcome.SUCCEEDED))
+    events = await told(story)
+    assert await history.events("shop", "d1") == events
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert len(events) < 300
+    seen: dict[str, list[str]] = {"web": [], "api": []}
+    for event in events:
+        match event.payload:
+            case LogLine(service=service, line=line, more=more):
+                seen[service] += [line, *more]
+                assert len(more) == 0 or sum(map(len, (line, *more))) < 17_000
+            case ServiceChanged(detail=detail):
+                assert seen["web"][-1] == seen["api"][-1] == detail, "no line passes another event"
+    numbers = [str(number) for number in range(3000)]
+    assert seen == {"web": [*numbers, "x" * 20_000], "api": numbers}
 
 
 async def test_there_is_one_end(history: History) -> None:

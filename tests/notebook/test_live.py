@@ -89,7 +89,7 @@ def test_a_panel_cancels_once_and_detaches(bare: Notebook) -> None:
     detached: list[int] = []
     panel = Panel(str, cancel=lambda: cancelled.append(1), detach=lambda: detached.append(1))
     panel.paint(story.running(), NOW)
-    cancel, detach = panel.widget.children[1].children  # type: ignore[attr-defined]
+    cancel, detach = panel.widget.children[2].children  # type: ignore[attr-defined]
     cancel.click()
     cancel.click()
     detach.click()
@@ -104,7 +104,7 @@ def test_a_cancel_that_fails_can_be_tried_again(bare: Notebook) -> None:
         raise CdError("not now")
 
     panel = Panel(str, cancel=refuse, detach=lambda: None)
-    cancel = panel.widget.children[1].children[0]  # type: ignore[attr-defined]
+    cancel = panel.widget.children[2].children[0]  # type: ignore[attr-defined]
     cancel.click()
     assert within(lambda: not cancel.disabled)
     assert cancel.tooltip == "not now"
@@ -112,12 +112,15 @@ def test_a_cancel_that_fails_can_be_tried_again(bare: Notebook) -> None:
 
 
 def test_a_panels_logs_keep_their_widgets_while_they_grow(bare: Notebook) -> None:
-    panel = Panel(str, cancel=lambda: None, detach=lambda: None)
+    clock = iter(range(1000))
+    panel = Panel(str, cancel=lambda: None, detach=lambda: None, clock=lambda: next(clock))
     panel.paint(story.view(story.OPENING, until=3), NOW)
-    logs = panel.widget.children[2]  # type: ignore[attr-defined]
+    logs = panel.widget.children[3]  # type: ignore[attr-defined]
     first, titles = logs.children, list(logs.titles)
     panel.paint(story.running(), NOW)
     assert logs.children == first
+    assert not logs.children[1].value, "nobody sees it"
+    logs.selected_index = 1
     assert logs.titles != titles
     assert "lines dropped" in logs.children[1].value
     assert logs.children[1].value.count("Downloading") == 80
@@ -127,8 +130,25 @@ def test_a_panels_logs_keep_their_widgets_while_they_grow(bare: Notebook) -> Non
 def test_what_the_widget_sends_is_bounded(bare: Notebook) -> None:
     panel = Panel(str, cancel=lambda: None, detach=lambda: None)
     panel.paint(story.running(), NOW)
-    head, _, logs, _ = panel.widget.children  # type: ignore[attr-defined]
-    assert len(head.value) + sum(len(each.value) for each in logs.children) < 40_000
+    style, head, _, logs, _ = panel.widget.children  # type: ignore[attr-defined]
+    assert "<style" in style.value and "<style" not in head.value
+    assert len(head.value) + sum(len(each.value) for each in logs.children) < 20_000
+    panel.close()
+
+
+def test_a_panel_sends_no_more_than_its_pace_allows(bare: Notebook) -> None:
+    now = 100.0
+    panel = Panel(str, cancel=lambda: None, detach=lambda: None, clock=lambda: now)
+    view = story.view(story.OPENING, until=3)
+    panel.paint(view, NOW)
+    logs = panel.widget.children[3]  # type: ignore[attr-defined]
+    shown = logs.children[logs.selected_index].value
+    wait = panel.paint(story.running(), NOW)
+    assert 0 < wait < 2
+    assert logs.children[logs.selected_index].value == shown
+    now += wait
+    assert panel.paint(story.running(), NOW) == 0
+    assert logs.children[logs.selected_index].value != shown
     panel.close()
 
 

@@ -309,7 +309,7 @@ class ServiceChanged(_message.Message):
     def __init__(self, service: _Optional[str] = ..., state: _Optional[_Union[ServiceState, str]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class BuildLine(_message.Message):
-    __slots__ = ("urn", "line", "services", "step", "steps", "cached", "seconds")
+    __slots__ = ("urn", "line", "services", "step", "steps", "cached", "seconds", "more")
     URN_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
@@ -317,6 +317,7 @@ class BuildLine(_message.Message):
     STEPS_FIELD_NUMBER: _ClassVar[int]
     CACHED_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     urn: str
     line: str
     services: _containers.RepeatedScalarFieldContainer[str]
@@ -324,15 +325,18 @@ class BuildLine(_message.Message):
     steps: int
     cached: bool
     seconds: float
-    def __init__(self, urn: _Optional[str] = ..., line: _Optional[str] = ..., services: _Optional[_Iterable[str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., cached: _Optional[bool] = ..., seconds: _Optional[float] = ...) -> None: ...
+    more: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, urn: _Optional[str] = ..., line: _Optional[str] = ..., services: _Optional[_Iterable[str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., cached: _Optional[bool] = ..., seconds: _Optional[float] = ..., more: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class LogLine(_message.Message):
-    __slots__ = ("service", "line")
+    __slots__ = ("service", "line", "more")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     service: str
     line: str
-    def __init__(self, service: _Optional[str] = ..., line: _Optional[str] = ...) -> None: ...
+    more: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, service: _Optional[str] = ..., line: _Optional[str] = ..., more: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Planned(_message.Message):
     __slots__ = ("plan",)
