@@ -64,6 +64,7 @@ bench: setup ## speed and memory, as a table
 	$(BIN)/python scripts/bench_context.py
 	$(BIN)/python scripts/bench_aws.py
 	$(BIN)/python scripts/bench_containers.py
+	$(BIN)/python scripts/bench_notebook.py
 
 compare: setup ## the Compose loader beside docker compose: our cases, or the files of FOLDERS="a b"; RECORD=1 keeps its answers
 	$(BIN)/python tests/compose/compare.py $(if $(RECORD),--record) $(if $(REFERENCE),--reference $(REFERENCE)) $(FOLDERS)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import bench_browser
 import psutil
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
@@ -64,6 +65,8 @@ def main() -> int:
     heading()
     with tempfile.TemporaryDirectory(prefix="defang-nb-bench-", ignore_cleanup_errors=True) as folder:
         flood(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="defang-nb-bench-", ignore_cleanup_errors=True) as folder:
+        bench_browser.main(Path(folder))
     return 0
 
 

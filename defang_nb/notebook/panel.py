@@ -24,8 +24,8 @@ from defang_nb.render.style import STYLE
 TAIL = 80
 """Lines of each log that are shown live: a message to the browser stays small however much is written."""
 
-HEAD_RATE, LOG_RATE = 240_000, 30_000
-"""Bytes a second: of what stands above the logs (of 200 services it is 60 KB), and of the open log."""
+HEAD_RATE, LOG_RATE = 600_000, 30_000
+"""Bytes a second: of what stands above the logs (of 200 services it is 100 KB), and of the open log."""
 
 
 class Panel:
