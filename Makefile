@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test check e2e crash-matrix fuzz fuzz-engine fuzz-compose bench compare screenshots proto format clean
+.PHONY: help setup demo lab test goldens check e2e crash-matrix fuzz fuzz-engine fuzz-compose bench compare screenshots proto format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ check: setup ## format, lint, types, layers, generated code, documents and noteb
 	$(BIN)/python scripts/compose_support.py --check
 	$(BIN)/python scripts/modes_page.py --check
 	$(BIN)/python scripts/lint_docs.py
+
+goldens: setup ## keep what cells show in each state anew, in tests/render/goldens (then read the difference)
+	RECORD_GOLDENS=1 $(BIN)/python -m pytest -q tests/notebook/test_shown.py
 
 e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screenshots in artifacts/)
 	$(BIN)/python -m pytest -q -p no:randomly -m e2e

@@ -166,7 +166,7 @@ def reduce(view: DeploymentView, event: Event) -> DeploymentView:
             step = StepView(urn=it.urn, action=it.action, title=it.title, service=it.service, started=event.time)
             return msgspec.structs.replace(view, steps={**view.steps, it.urn: step})
         case StepFinished() as it:
-            begun = view.steps.get(it.urn, StepView(urn=it.urn, action=it.action, started=event.time))
+            begun = view.steps.get(it.urn) or _never_begun(view, it, event.time)
             step = msgspec.structs.replace(begun, status=it.status, finished=event.time, message=it.message)
             return msgspec.structs.replace(view, steps={**view.steps, it.urn: step})
         case Diagnosed(diagnostic=diagnostic):
@@ -213,6 +213,13 @@ def _requested(view: DeploymentView, it: Requested, time: float) -> DeploymentVi
         started=time,
         services=services,
     )
+
+
+def _never_begun(view: DeploymentView, it: StepFinished, time: float) -> StepView:
+    """A step that ends (is skipped) without having begun: the plan knows whose it is."""
+    planned = next((each for each in view.plan.steps if each.urn == it.urn), None) if view.plan else None
+    title, service = (planned.title, planned.service) if planned else ("", "")
+    return StepView(urn=it.urn, action=it.action, title=title, service=service, started=time)
 
 
 def _with_service(view: DeploymentView, name: str, **changes: object) -> DeploymentView:

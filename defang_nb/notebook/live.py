@@ -40,8 +40,8 @@ def bundle(view: DeploymentView, link: Link, now: float, left: float | None = No
 
 
 def brief(view: DeploymentView) -> Bundle:
-    """One line: what a notebook that is saved in the middle of a deployment keeps."""
-    said = f"{headline(view)} · %defang attach {view.id} shows it"
+    """One line: what a notebook that is saved in the middle of a deployment keeps. (One that has not begun can't be attached to.)"""
+    said = f"{headline(view)} · %defang attach {view.id} shows it" if view.sequence else headline(view)
     return {"text/html": card(f'<div class="body mute">{esc(said)}</div>', "Deployment"), "text/plain": said}
 
 
@@ -108,7 +108,7 @@ class LiveView:
     def _show_static(self, *, first: bool = False) -> None:
         view, now = self._deployment.view, self._clock()
         if self._panel:
-            changed = view.stage, view.id, view.detail
+            changed = view.stage, view.detail, view.sequence > 0
             if not first and changed == self._told:
                 return
             self._told = changed

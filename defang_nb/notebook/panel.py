@@ -67,6 +67,7 @@ class Panel:
         with self._lock:
             second = math.floor(now)
             self._panes = panes(view, second)
+            self._search.offer(bool(self._panes))
 
             def head() -> str:
                 return render_html(view, now=second, link=self._link, live=True, left=left)

@@ -36,6 +36,10 @@ class LogSearch:
     def widget(self) -> Any:
         return self._box
 
+    def offer(self, there: bool) -> None:
+        """Show the field only where there is something to be found."""
+        self._box.layout.display = None if there else "none"
+
     @property
     def field(self) -> Any:
         return self._field
@@ -58,6 +62,10 @@ class LogSearch:
             found = f'<div class="body bad" role="status">✘ {esc(error)}</div>'
         if wanted == self._field.value.strip():
             self._found.value = card(found, "Lines found in the logs")
+
+
+def any_lines(events: Iterable[Event]) -> bool:
+    return any(isinstance(event.payload, BuildLine | LogLine) for event in events)
 
 
 def _lines(events: Iterable[Event]) -> Iterable[tuple[str, str]]:

@@ -27,24 +27,27 @@ def render_html(
     view that is sent again and again and has places of its own for them.
     """
     preview = only_plans(view)
-    right = plan_section(view.plan) if preview else timeline_section(view, now)
+    right = plan_section(view.plan, view.kind) if preview else timeline_section(view, now)
     body = (
         _header(view, now, link, left)
         + _progress(view)
-        + '<div class="grid">'
-        + f"<section>{services_section(view, link)}</section>"
-        + (f"<section>{right}</section>" if right else "")
-        + "</div>"
+        + _grid(services_section(view, link), right)
         + problems_section(view)
-        + ("" if preview else plan_fold(view.plan, open_=not view.done))
+        + ("" if preview else plan_fold(view.plan, view.kind, open_=not view.done))
         + ("" if live else logs_section(view, now))
     )
     return card(body, f"Deployment {view.id} of {view.project} to {view.stack}", style=not live)
 
 
+def _grid(*sections: str) -> str:
+    """Those that have something to say, beside each other where there is room."""
+    shown = "".join(f"<section>{each}</section>" for each in sections if each)
+    return f'<div class="grid">{shown}</div>' if shown else ""
+
+
 def _header(view: DeploymentView, now: float, link: Link, left: float | None) -> str:
     look = stage_look(view)
-    note = kind_note(view.kind)
+    note = kind_note(view)
     place = view.stack if view.provider in ("", view.stack) else f"{view.stack} · {view.provider}"
     parts = [
         f'<span class="name">{esc(view.project or "…")}</span>',

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from defang_nb.model.events import Kind
 from defang_nb.model.plan import Action, Change, Plan, Step
 from defang_nb.render.markup import esc, tag
-from defang_nb.render.words import ACTIONS, plan_counts, plural
+from defang_nb.render.words import action_look, plan_counts, plural
 
 SHOWN = 10
 """So many steps stand open; the rest is folded."""
@@ -13,41 +14,57 @@ LONGEST = 80
 """Characters of a value before it is cut; the whole of it is the element's title."""
 
 
-def plan_section(plan: Plan | None) -> str:
+def plan_title(kind: Kind) -> str:
+    return "Not as recorded" if kind is Kind.REFRESH else "Plan"
+
+
+def plan_section(plan: Plan | None, kind: Kind) -> str:
     """The plan as a section of its own, for a preview."""
-    return f"<h4>Plan <small>· {esc(plan_counts(plan))}</small></h4>{_steps(plan)}" if plan else ""
+    return f"<h4>{plan_title(kind)} <small>· {esc(plan_counts(plan, kind))}</small></h4>{_steps(plan, kind)}" if plan else ""
 
 
-def plan_fold(plan: Plan | None, *, open_: bool) -> str:
+def plan_fold(plan: Plan | None, kind: Kind, *, open_: bool) -> str:
     """The plan as one of the things that fold."""
     if plan is None:
         return ""
     summary = f"<summary><b>plan</b> {esc(plan_counts(plan))}</summary>"
-    return f'<details{" open" if open_ else ""}>{summary}<div class="fold">{_steps(plan)}</div></details>'
+    return f'<details{" open" if open_ else ""}>{summary}<div class="fold">{_steps(plan, kind)}</div></details>'
 
 
-def _steps(plan: Plan) -> str:
-    rows = [_row(step) for step in plan.mutations]
+def cause(step: Step, kind: Kind) -> str:
+    """Why it is done, where the deployment's kind does not say so already."""
+    told = kind is Kind.DOWN and step.action is Action.DELETE
+    return "" if told or step.cause.removeprefix("is ") == action_look(step.action, kind).word else step.cause
+
+
+def _steps(plan: Plan, kind: Kind) -> str:
+    rows = [_row(step, kind) for step in plan.mutations]
     if not rows:
-        return '<div class="mute">Nothing to change: everything is as the project says.</div>'
-    table = _table(rows[:SHOWN])
+        as_it_is = "recorded" if kind is Kind.REFRESH else "the project says"
+        return f'<div class="mute">Nothing to change: everything is as {as_it_is}.</div>'
+    told = kind is not Kind.DOWN
+    table = _table(rows[:SHOWN], told)
     if len(rows) > SHOWN:
-        table += f"<details><summary>{plural(len(rows) - SHOWN, 'more step')}</summary>{_table(rows[SHOWN:])}</details>"
+        more = f"<summary>{plural(len(rows) - SHOWN, 'more step')}</summary>"
+        table += f"<details>{more}{_table(rows[SHOWN:], told)}</details>"
     return table
 
 
-def _table(rows: list[str]) -> str:
-    head = '<thead><tr><th scope="col">Step</th><th scope="col">What changes, and why</th></tr></thead>'
+def _table(rows: list[str], told: bool) -> str:
+    """`told`: there is something to say beside the steps' names."""
+    why = '<th scope="col">What changes, and why</th>' if told else "<td></td>"
+    head = f'<thead><tr><th scope="col">Step</th>{why}</tr></thead>'
     return f'<div class="scroll"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def _row(step: Step) -> str:
-    look = ACTIONS[step.action]
+def _row(step: Step, kind: Kind) -> str:
+    look = action_look(step.action, kind)
     name = (
         f'<th scope="row"><span class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {look.word}</span> '
         f"{esc(step_name(step))}</th>"
     )
-    parts = [f'<span class="mute">{esc(step.cause)}</span>'] if step.cause else []
+    why = cause(step, kind)
+    parts = [f'<span class="mute">{esc(why)}</span>'] if why else []
     changes = step.changes if step.action in (Action.UPDATE, Action.REPLACE) else ()
     parts += [f'<div class="diff">{_change(change)}</div>' for change in changes]
     return tag("tr", f"{name}<td>{''.join(parts)}</td>")

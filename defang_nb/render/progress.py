@@ -37,7 +37,7 @@ def progress_line(view: DeploymentView, event: Event) -> str:
         case LogLine(service=name, line=line, more=more):
             return "\n".join(f"{name} | {clean(each)}" for each in (line, *more))
         case Planned(plan=plan) if only_plans(view):
-            return "\n".join(plan_lines(plan)).strip()
+            return "\n".join(plan_lines(plan, view.kind)).strip()
         case Planned(plan=plan):
             return f"plan: {plan_counts(plan)}"
         case StepFinished(urn=urn, status=StepStatus.FAILED, message=message):

@@ -18,7 +18,7 @@ _SHORT = 28
 
 def services_section(view: DeploymentView, link: Link) -> str:
     if not view.services:
-        return '<h4>Services</h4><div class="mute">none known yet</div>'
+        return ""
     services = in_dependency_order(view.services)
     used = {
         "Health": any(_health(each) for each in services),

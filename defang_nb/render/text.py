@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from defang_nb.model.events import Kind, Outcome
 from defang_nb.model.plan import Action, Plan
 from defang_nb.model.source import format_diagnostic
-from defang_nb.model.view import DeploymentView
+from defang_nb.model.view import DeploymentView, ServiceView
 from defang_nb.render.logs import dropped_note, panes
 from defang_nb.render.markup import Link, direct
 from defang_nb.render.order import in_dependency_order, not_begun, timeline
-from defang_nb.render.plan import change_text, step_name
+from defang_nb.render.plan import cause, change_text, plan_title, step_name
 from defang_nb.render.problems import by_weight
 from defang_nb.render.tables import columns
-from defang_nb.render.timeline import step_look
+from defang_nb.render.timeline import PENDING, step_look
 from defang_nb.render.words import (
-    ACTIONS,
+    action_look,
     clean,
     duration,
     elapsed,
@@ -25,13 +26,17 @@ from defang_nb.render.words import (
     step_seconds,
     step_title,
     time_left,
+    was_begun,
 )
+
+_WIDE = 48
+"""Characters of a service's state in a table."""
 
 
 def render_text(view: DeploymentView, *, now: float, link: Link = direct, tail: int = 20, left: float | None = None) -> str:
     """Lines joined by newlines. Of each log that explains something, the last `tail` lines."""
     parts = [headline(view, now, left), *_services(view, link)]
-    plan = plan_lines(view.plan) if view.plan else []
+    plan = plan_lines(view.plan, view.kind) if view.plan else []
     bars = _timeline(view, now)
     parts += [*plan, *bars] if only_plans(view) else [*bars, *plan]
     parts += _problems(view)
@@ -51,7 +56,7 @@ def headline(view: DeploymentView, now: float | None = None, left: float | None 
         f"{look.icon} {view.project} → {view.stack}",
         look.word,
         view.detail,
-        kind_note(view.kind),
+        kind_note(view),
         view.id,
         taken,
         time_left(left),
@@ -65,32 +70,48 @@ def _services(view: DeploymentView, link: Link) -> list[str]:
         runs = f"managed {service.managed}" if service.managed else service.what
         runs += f" × {service.replicas}" if service.replicas != 1 else ""
         where = ", ".join(link(each.url) for each in service.endpoints)
-        rows.append((service.name, service_look(service, view).text, runs, where))
+        rows.append((service.name, _state(service, view), runs, where))
     return [f"  {line}" for line in columns(rows)]
 
 
+def _state(service: ServiceView, view: DeploymentView) -> str:
+    """In a table the word comes first: what is told in full below is left out, what is long is cut."""
+    text = service_look(service, view).text
+    word, _, detail = text.partition(" · ")
+    if detail and any(each.startswith(detail) for each in _told(view)):
+        return word
+    return text if len(text) <= _WIDE else f"{text[: _WIDE - 1]}…"
+
+
+def _told(view: DeploymentView) -> list[str]:
+    """The sentences at the end, which nothing before them need say."""
+    return [view.message, *(each.message for each in view.diagnostics)] if view.done else []
+
+
 def _timeline(view: DeploymentView, now: float) -> list[str]:
-    until = now if view.finished is None else view.finished
+    until, told = now if view.finished is None else view.finished, _told(view)
     rows = [
         (
             step_look(step, view).text,
             step_title(step),
-            duration(step_seconds(step, until)),
-            clean(step.message).partition("\n")[0],
+            duration(step_seconds(step, until)) if was_begun(step) else "",
+            "" if any(each.startswith(step.message) for each in told) else clean(step.message).partition("\n")[0],
         )
         for step in timeline(view)
     ]
-    if not view.done:
-        rows += [("○ waiting", step_name(step), "", "") for step in not_begun(view)]
+    waiting = [] if view.done else not_begun(view)
+    rows += [("○ waiting", step_name(step), "", "") for step in waiting[:PENDING]]
+    if len(waiting) > PENDING:
+        rows.append((f"and {len(waiting) - PENDING} more", "", "", ""))
     return ["", "Timeline", *(f"  {line}" for line in columns(rows))] if rows else []
 
 
-def plan_lines(plan: Plan) -> list[str]:
+def plan_lines(plan: Plan, kind: Kind) -> list[str]:
     """The plan's counts, then a line for each changing step and each property that differs."""
-    lines = ["", f"Plan: {plan_counts(plan)}"]
+    lines = ["", f"{plan_title(kind)}: {plan_counts(plan, kind)}"]
     for step in plan.mutations:
-        look = ACTIONS[step.action]
-        lines.append(f"  {look.icon} {look.word} {step_name(step)}" + (f": {step.cause}" if step.cause else ""))
+        look, why = action_look(step.action, kind), cause(step, kind)
+        lines.append(f"  {look.icon} {look.word} {step_name(step)}" + (f": {why}" if why else ""))
         if step.action in (Action.UPDATE, Action.REPLACE):
             lines += [f"      {change_text(change)}" for change in step.changes]
     return lines
@@ -99,7 +120,7 @@ def plan_lines(plan: Plan) -> list[str]:
 def _problems(view: DeploymentView) -> list[str]:
     lines = [""] if view.diagnostics or (view.done and (view.message or view.hint)) else []
     if view.done and view.message:
-        lines.append(f"{stage_look(view).icon} {view.message}")
+        lines.append(view.message if view.outcome is Outcome.SUCCEEDED else f"{stage_look(view).icon} {view.message}")
     if view.done and view.hint:
         lines.append(f"  hint: {view.hint}")
     return lines + [format_diagnostic(each) for each in by_weight(view.diagnostics)]

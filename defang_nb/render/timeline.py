@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from defang_nb.model.events import StepStatus
 from defang_nb.model.plan import Step
 from defang_nb.model.view import DeploymentView, StepView
 from defang_nb.render.markup import esc, tag
 from defang_nb.render.order import critical, not_begun, timeline, waits_for
-from defang_nb.render.words import STEPS, Look, Tone, clean, duration, step_seconds, step_title
+from defang_nb.render.words import STEPS, Look, Tone, clean, duration, step_seconds, step_title, was_begun
 
 PENDING = 12
 """So many steps that have not begun are named; of more, the number."""
@@ -21,7 +22,12 @@ def timeline_section(view: DeploymentView, now: float) -> str:
     until = now if view.finished is None else view.finished
     span = max([until - begin, *(step_seconds(step, until) + step.started - begin for step in steps)], default=0.0) or 1.0
     chain = critical(view)
-    rows = [_bar(step, step_look(step, view), begin, span, until, step.urn in chain) for step in steps]
+    rows = [
+        _bar(step, step_look(step, view), begin, span, until, step.urn in chain)
+        if was_begun(step) or step.status is not StepStatus.SKIPPED
+        else _skipped(step, step_look(step, view))
+        for step in steps
+    ]
     rows += [_pending(step, view) for step in waiting[:PENDING]]
     if len(waiting) > PENDING:
         rows.append(f'<li><span class="n wait">and {len(waiting) - PENDING} more</span></li>')
@@ -33,6 +39,8 @@ def step_look(step: StepView, view: DeploymentView) -> Look:
     """A step that still ran when the deployment ended is told as such."""
     if view.done and step.finished is None:
         return Look("■", "stopped", Tone.WARN)
+    if step.status is StepStatus.SKIPPED and was_begun(step):
+        return Look("■", "given up", Tone.WARN)
     return STEPS[step.status]
 
 
@@ -48,6 +56,16 @@ def _bar(step: StepView, look: Look, begin: float, span: float, until: float, ou
         f'{esc(title)}</span><span class="t" role="img" aria-label="{esc(look.word)}">'
         f'<i class="{css}" style="left:{left:.2f}%;width:{width:.2f}%"></i></span>'
         f'<span class="d">{duration(seconds)}</span></li>'
+    )
+
+
+def _skipped(step: StepView, look: Look) -> str:
+    """One that was never begun has no bar, and a reason."""
+    why = ": ".join(filter(None, (look.word, clean(step.message))))
+    return tag(
+        "li",
+        f'<span class="n wait"><span aria-hidden="true">{look.icon}</span> {esc(clean(step_title(step)))}</span>'
+        f'<span class="w">{esc(why)}</span>',
     )
 
 

@@ -98,9 +98,21 @@ _KINDS: Mapping[Kind, str] = {
 }
 
 
-def kind_note(kind: Kind) -> str:
-    """What sort of deployment it is, where that is not the usual one."""
-    return _KINDS[kind]
+def kind_note(view: DeploymentView) -> str:
+    """What sort of deployment it is, where that is not the usual one, and its state does not say so already."""
+    said = view.outcome is Outcome.SUCCEEDED and view.kind in (Kind.DOWN, Kind.REFRESH)
+    return "" if said else _KINDS[view.kind]
+
+
+_DRIFT: Mapping[Action, Look] = {
+    Action.CREATE: Look("✘", "gone", Tone.BAD),
+    Action.UPDATE: Look("▲", "changed outside", Tone.WARN),
+}
+
+
+def action_look(action: Action, kind: Kind) -> Look:
+    """What a step of a plan does; of a refresh, which does nothing, what was found."""
+    return _DRIFT.get(action, ACTIONS[action]) if kind is Kind.REFRESH else ACTIONS[action]
 
 
 def stage_look(view: DeploymentView) -> Look:
@@ -124,12 +136,34 @@ def service_look(service: ServiceView, view: DeploymentView) -> Look:
         return _planned_look(service, view)
     table = {**_STATES, **_DOWN} if view.kind is Kind.DOWN else _STATES
     look = table[service.state]
+    if ended := _ended_otherwise(service, view):
+        return ended
     if view.done and look.tone in (Tone.WAIT, Tone.RUN) and view.outcome is not Outcome.SUCCEEDED:
         never = service.state is ServiceState.NOT_SPECIFIED or look.tone is Tone.WAIT
         return Look("–", "not reached", Tone.WAIT) if never else Look("■", f"stopped while {look.word}", Tone.WARN)
     if view.done and service.state is ServiceState.NOT_SPECIFIED:
         return Look("=", "unchanged", Tone.PLAIN)
     return look._replace(word=_phrase(look.word, service.detail))
+
+
+def _ended_otherwise(service: ServiceView, view: DeploymentView) -> Look | None:
+    """Of a step that was not begun, given up or taken back: its state alone would say that the service failed, or nothing."""
+    step = next((each for each in reversed([*view.steps.values()]) if each.service == service.name), None)
+    if step is None or step.message != service.detail:
+        return None
+    match step.status:
+        case StepStatus.SKIPPED if was_begun(step):
+            return Look("■", step.message or "given up while it ran", Tone.WARN)
+        case StepStatus.SKIPPED:
+            return Look("–", " · ".join(filter(None, ("not reached", step.message))), Tone.WAIT)
+        case StepStatus.ROLLED_BACK:
+            return Look("↺", " · ".join(filter(None, ("failed, rolled back", step.message))), Tone.BAD)
+    return None
+
+
+def was_begun(step: StepView) -> bool:
+    """Whether it ever ran: one that was skipped ends as it begins."""
+    return step.finished is None or step.finished > step.started
 
 
 def _phrase(word: str, detail: str) -> str:
@@ -208,8 +242,14 @@ def time_left(seconds: float | None) -> str:
     return f"about {duration(-(-seconds // step) * step)} left"
 
 
-def plan_counts(plan: Plan) -> str:
-    """`3 to add, 2 to change, 0 to delete, 14 unchanged`; replacements and adoptions are named only when there are any."""
+def plan_counts(plan: Plan, kind: Kind = Kind.UP) -> str:
+    """`3 to add, 2 to change, 0 to delete, 14 unchanged`; replacements and adoptions are named only when there are any.
+
+    Of a refresh: `1 gone, 2 changed outside`.
+    """
+    if kind is Kind.REFRESH:
+        found = [f"{plan.count(action)} {look.word}" for action, look in _DRIFT.items() if plan.count(action)]
+        return ", ".join(found) or "nothing"
     replaced, adopted = plan.count(Action.REPLACE), plan.count(Action.ADOPT)
     parts = [f"{plan.count(Action.CREATE)} to add", f"{plan.count(Action.UPDATE)} to change"]
     parts += [f"{replaced} to replace"] if replaced else []

@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, cast
 
-from defang_nb.client.deployment import Deployment
+from defang_nb.client.deployment import Deployment, Start
 from defang_nb.model.events import Event
 from defang_nb.model.pace import Pace
 from defang_nb.model.view import DeploymentView
@@ -37,6 +37,6 @@ class Replay:
         self.go_on.set()
 
 
-def deployment(replay: Replay) -> Deployment:
+def deployment(replay: Replay, start: Start | None = None) -> Deployment:
     first = replay.events[0]
-    return Deployment(cast(Any, replay), DeploymentView(id=first.deployment, project="shop", stack="local"))
+    return Deployment(cast(Any, replay), DeploymentView(id=first.deployment, project="shop", stack="local"), start)

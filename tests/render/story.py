@@ -250,7 +250,11 @@ def failed() -> DeploymentView:
 
 
 def preview() -> DeploymentView:
-    return view(
+    return replay(ID, preview_told())
+
+
+def preview_told() -> list[Event]:
+    return told(
         (
             (0, Requested(kind=Kind.PREVIEW, project="shop", stack="local", provider="local", services=SERVICES)),
             (0.1, StageChanged(stage=Stage.PLANNING)),
@@ -261,13 +265,17 @@ def preview() -> DeploymentView:
 
 
 def down() -> DeploymentView:
+    return replay(ID, down_told())
+
+
+def down_told() -> list[Event]:
     deleting = Plan(
         steps=tuple(
             Step(
                 urn=f"shop/service/{info.name}",
                 type="service",
                 action=Action.DELETE,
-                cause="down",
+                cause="no longer in the project",
                 service=info.name,
                 title=info.name,
             )
@@ -282,7 +290,7 @@ def down() -> DeploymentView:
             (number + 0.7, StepFinished(urn=step.urn, action=Action.DELETE, status=StepStatus.DONE)),
             (number + 0.8, state(step.service, ServiceState.DEPLOYMENT_SCALED_IN)),
         ]
-    return view(
+    return told(
         (
             (0, Requested(kind=Kind.DOWN, project="shop", stack="local", provider="local", services=SERVICES)),
             (0.1, StageChanged(stage=Stage.PROVISIONING)),
