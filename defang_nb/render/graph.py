@@ -14,16 +14,21 @@ MOST = 16
 """With more services than this a picture of this size tells less than the table does."""
 
 _HEIGHT, _ROW, _GAP, _CHAR = 28, 40, 44, 7.1
+_GAP_HEIGHT = 8
+
+_Edge = tuple[str, str]
+"""(who needs it, what is needed)"""
 
 
 class _Box(NamedTuple):
     x: float
     y: float
     width: float
+    height: float
 
     @property
     def middle(self) -> float:
-        return self.y + _HEIGHT / 2
+        return self.y + self.height / 2
 
 
 def dependency_svg(view: DeploymentView) -> str:
@@ -31,8 +36,8 @@ def dependency_svg(view: DeploymentView) -> str:
     services = view.services
     if len(services) > MOST or not any(service.depends_on for service in services.values()):
         return ""
-    boxes, width, height = _place(services)
-    edges = "".join(_edge(boxes[name], boxes[needed]) for name in services for needed in direct_needs(name, services))
+    boxes, ways, width, height = _place(services)
+    edges = "".join(_line(boxes[name], through, boxes[needed]) for (name, needed), through in ways.items())
     nodes = "".join(_node(name, boxes[name], view) for name in services)
     return (
         f'<div class="scroll"><svg role="img" aria-label="{esc(spoken(services))}" width="{width:.0f}" height="{height:.0f}" '
@@ -50,25 +55,70 @@ def _and(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _place(services: Mapping[str, ServiceView]) -> tuple[Mapping[str, _Box], float, float]:
-    columns = layers(services)
-    tallest = max(len(column) for column in columns)
-    height = tallest * _ROW - (_ROW - _HEIGHT) + 4
+def _place(services: Mapping[str, ServiceView]) -> tuple[Mapping[str, _Box], Mapping[_Edge, list[_Box]], float, float]:
+    """Where each box stands, the gaps that each line goes through on its way, and the size of it all."""
+    columns, passing = _with_gaps(services)
+    rows = [sum(_room(each, services) for each in column) for column in columns]
+    height = max(rows) - (_ROW - _HEIGHT) + 4
     boxes: dict[str, _Box] = {}
     x = 2.0
-    for column in columns:
-        width = max(len(name) for name in column) * _CHAR + 42
-        top = 2 + (tallest - len(column)) * _ROW / 2
-        for row, name in enumerate(column):
-            boxes[name] = _Box(x, top + row * _ROW, width)
+    for column, taken in zip(columns, rows, strict=True):
+        width = max((len(name) for name in column if name in services), default=0) * _CHAR + 42
+        y = 2 + (max(rows) - taken) / 2
+        for name in column:
+            tall = _HEIGHT if name in services else _GAP_HEIGHT
+            boxes[name] = _Box(x, y, width, tall)
+            y += _room(name, services)
         x += width + _GAP
-    return boxes, x - _GAP + 2, height
+    ways = {edge: [boxes[name] for name in through] for edge, through in passing.items()}
+    return {name: boxes[name] for name in services}, ways, x - _GAP + 2, height
 
 
-def _edge(start: _Box, end: _Box) -> str:
-    x1, y1, x2, y2 = start.x + start.width, start.middle, end.x, end.middle
-    bend = min(30.0, (x2 - x1) / 2)
-    return f'<path class="e" d="M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"/>'
+def _room(name: str, services: Mapping[str, ServiceView]) -> float:
+    return _ROW if name in services else _GAP_HEIGHT + 6
+
+
+def _with_gaps(services: Mapping[str, ServiceView]) -> tuple[list[list[str]], dict[_Edge, list[str]]]:
+    """The columns, with a gap for each line that goes past one; in a column, what belongs to the same row stands together."""
+    columns = layers(services)
+    level = {name: index for index, column in enumerate(columns) for name in column}
+    passing: dict[_Edge, list[str]] = {}
+    for name in services:
+        for needed in direct_needs(name, services):
+            between = range(level[name] + 1, level[needed])
+            passing[name, needed] = [f"{name}\n{needed}\n{index}" for index in between]
+            for index, gap in zip(between, passing[name, needed], strict=True):
+                columns[index].append(gap)
+    for index, column in enumerate(columns[1:], 1):
+        before = {name: row / max(1, len(columns[index - 1]) - 1) for row, name in enumerate(columns[index - 1])}
+        column.sort(key=lambda name: _mean(_left(name, index, services, before)))
+    return columns, passing
+
+
+def _left(name: str, index: int, services: Mapping[str, ServiceView], before: Mapping[str, float]) -> list[float]:
+    """How far down in the column before is what this is joined to."""
+    if name in services:
+        joined = [each for each in before if each in services and name in direct_needs(each, services)]
+        return [before[each] for each in [*joined, *(each for each in before if each.split("\n")[1:2] == [name])]]
+    start = name.split("\n")[0]
+    return [row for each, row in before.items() if each == start or each.rpartition("\n")[0] == name.rpartition("\n")[0]]
+
+
+def _mean(rows: list[float]) -> float:
+    return sum(rows) / len(rows) if rows else 0.5
+
+
+def _line(start: _Box, through: list[_Box], end: _Box) -> str:
+    x, y = start.x + start.width, start.middle
+    drawn = f"M{x:.1f} {y:.1f}"
+    for box in [*through, end]:
+        bend = min(30.0, (box.x - x) / 2)
+        drawn += f"C{x + bend:.1f} {y:.1f} {box.x - bend:.1f} {box.middle:.1f} {box.x:.1f} {box.middle:.1f}"
+        x, y = box.x, box.middle
+        if box is not end:
+            x += box.width
+            drawn += f"H{x:.1f}"
+    return f'<path class="e" d="{drawn}"/>'
 
 
 def _node(name: str, box: _Box, view: DeploymentView) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from defang_nb.render.style import CLASS, STYLE
 from defang_nb.render.words import Look, clean
+
+_TYPED = re.compile(r"`([^`\n]+)`")
 
 Link = Callable[[str], str]
 """Turns a service's own address into one that the reader's browser can open."""
@@ -21,6 +24,11 @@ def direct(url: str) -> str:
 def esc(text: object) -> str:
     """Text, as HTML text or attribute value; control characters are dropped."""
     return html.escape(clean(str(text)), quote=True)
+
+
+def prose(text: str) -> str:
+    """A sentence of ours: what it sets in `backticks` is something to type."""
+    return _TYPED.sub(r"<code>\1</code>", esc(text))
 
 
 def tag(name: str, inner: str, css: str = "") -> str:

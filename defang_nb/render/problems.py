@@ -8,7 +8,7 @@ from defang_nb.model.events import Outcome, StepStatus
 from defang_nb.model.excerpt import quoted
 from defang_nb.model.source import Diagnostic, Severity, is_said
 from defang_nb.model.view import DeploymentView
-from defang_nb.render.markup import esc
+from defang_nb.render.markup import esc, prose
 from defang_nb.render.words import SEVERITIES, stage_look, step_title
 
 _RANK = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -31,7 +31,7 @@ def _ending(view: DeploymentView) -> str:
     if any(each.message == view.message for each in view.diagnostics) and not view.hint:
         return ""
     look = stage_look(view)
-    hint = f'<span class="hint">{esc(view.hint)}</span>' if view.hint else ""
+    hint = f'<span class="hint">{prose(view.hint)}</span>' if view.hint else ""
     if view.outcome is Outcome.SUCCEEDED:
         return f'<div class="say plain"><span>{esc(view.message)}</span>{hint}</div>'
     return (
@@ -63,7 +63,7 @@ def diagnostic_html(diagnostic: Diagnostic) -> str:
     places = [str(diagnostic.position)] if diagnostic.position else []
     places += [diagnostic.path] if diagnostic.path and not is_said(diagnostic) else []
     where = f' <span class="mono mute">{esc(" · ".join(places))}</span>' if places else ""
-    hint = f'<span class="hint">{esc(diagnostic.hint)}</span>' if diagnostic.hint else ""
+    hint = f'<span class="hint">{prose(diagnostic.hint)}</span>' if diagnostic.hint else ""
     return (
         f'<div class="say {look.tone}"><b class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {look.word}:</b> '
         f"<b>{esc(diagnostic.message)}</b>{where}{hint}{excerpt(diagnostic)}</div>"

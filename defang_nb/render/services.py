@@ -36,26 +36,36 @@ def services_section(view: DeploymentView, link: Link) -> str:
 
 
 def _row(service: ServiceView, view: DeploymentView, link: Link, columns: list[str]) -> str:
+    size = "long" if len(service.name) > _SHORT else "keep"
     cells = {
-        "Service": f'<th scope="row">{esc(service.name)}</th>',
+        "Service": f'<th scope="row" class="{size}">{esc(service.name)}</th>',
         "State": f'<td class="keep">{_state(service, view)}</td>',
         "Health": f'<td class="keep">{esc(_health(service))}</td>',
-        "Image": f'<td class="mute">{_image(service)}</td>',
+        "Image": f'<td class="mute img">{_image(service)}</td>',
         "Last change": f'<td class="mute keep">{_change(service, view)}</td>',
         "Address": f"<td>{_places(service, link)}</td>",
     }
-    return f"<tr>{''.join(cells[name] for name in columns)}</tr>"
+    row = "".join(cells[name] for name in columns)
+    more = _more(service, view)
+    if not more:
+        return f"<tr>{row}</tr>"
+    return f'<tr class="with">{row}</tr><tr><td></td><td class="more" colspan="{len(columns) - 1}">{esc(more)}</td></tr>'
 
 
 def _state(service: ServiceView, view: DeploymentView) -> str:
-    """Icon and word on one line; what says more goes below where it is long, and into its own column where it is health."""
+    """Icon and word; what says more stands beside the word where it is short, and where it is health in a column of its own."""
     look = service_look(service, view)
     word, _, detail = look.word.partition(" · ")
-    if not detail or detail == _health(service):
+    if detail == _health(service) or _more(service, view):
         return looked(Look(look.icon, word, look.tone))
-    if len(look.word) <= _SHORT:
-        return looked(look)
-    return f'{looked(Look(look.icon, word, look.tone))}<div class="more">{esc(detail)}</div>'
+    return looked(look)
+
+
+def _more(service: ServiceView, view: DeploymentView) -> str:
+    """What is too long to stand beside the state's word, and has a row of its own."""
+    word = service_look(service, view).word
+    detail = word.partition(" · ")[2]
+    return detail if detail != _health(service) and len(word) > _SHORT else ""
 
 
 def _health(service: ServiceView) -> str:
