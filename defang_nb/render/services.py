@@ -25,7 +25,7 @@ def services_section(view: DeploymentView, link: Link) -> str:
         "Last change": any(_moved(each, view) for each in services),
         "Address": any(each.endpoints for each in services),
     }
-    columns = [name for name in ("Service", "State", "Health", "Image", "Last change", "Address") if used.get(name, True)]
+    columns = [name for name in ("Service", "State", "Health", "Address", "Image", "Last change") if used.get(name, True)]
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = "".join(_row(each, view, link, columns) for each in services)
     return (
