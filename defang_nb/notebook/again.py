@@ -10,7 +10,8 @@ import ipywidgets
 
 from defang_nb.errors import DefangError
 from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all
-from defang_nb.notebook.search import LogSearch, any_lines
+from defang_nb.notebook.search import LogSearch
+from defang_nb.render.logs import panes
 from defang_nb.render.markup import esc
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Again:
         self._buttons = [self._button(*each) for each in starts]
         self._said = ipywidgets.HTML()
         self._search = LogSearch(lambda: deployment.events)
-        self._search.offer(any_lines(deployment.events))
+        self._search.offer(bool(panes(deployment.view, 0.0)))
         self._row = ipywidgets.HBox([*self._buttons, self._said], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self._box = ipywidgets.VBox([self._row, self._search.widget], layout=ipywidgets.Layout(width="auto"))
 

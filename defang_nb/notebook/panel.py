@@ -66,15 +66,16 @@ class Panel:
         """Send what changed, as far as its pace allows; after so many seconds there may be more to send."""
         with self._lock:
             second = math.floor(now)
-            self._panes = panes(view, second)
-            self._search.offer(bool(self._panes))
+            shown = {pane.key: pane for pane in panes(view, second)}
+            self._search.offer(bool(shown))
 
             def head() -> str:
                 return render_html(view, now=second, link=self._link, live=True, left=left)
 
-            for pane in self._panes:
-                if pane.key not in self._bodies:
-                    self._bodies[pane.key] = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
+            for key in shown:
+                if key not in self._bodies:
+                    self._bodies[key] = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
+            self._panes = [shown[key] for key in self._bodies if key in shown]
             if [*self._logs.children] != [*self._bodies.values()]:
                 self._logs.children = tuple(self._bodies.values())
                 self._open_first()

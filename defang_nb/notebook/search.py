@@ -64,10 +64,6 @@ class LogSearch:
             self._found.value = card(found, "Lines found in the logs")
 
 
-def any_lines(events: Iterable[Event]) -> bool:
-    return any(isinstance(event.payload, BuildLine | LogLine) for event in events)
-
-
 def _lines(events: Iterable[Event]) -> Iterable[tuple[str, str]]:
     for event in events:
         match event.payload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import ipywidgets
 import pytest
 
 from defang_nb.errors import CdError
+from defang_nb.model.events import BuildLine, LogLine
 from defang_nb.model.status import LogRecord
 from defang_nb.model.view import DeploymentView
 from defang_nb.notebook import live as live_module
@@ -124,6 +126,20 @@ def test_a_panels_logs_keep_their_widgets_while_they_grow(bare: Notebook) -> Non
     assert logs.titles != titles
     assert "lines dropped" in logs.children[1].value
     assert logs.children[1].value.count("Downloading") == 80
+    panel.close()
+
+
+def test_a_build_that_begins_late_takes_no_other_logs_place(bare: Notebook) -> None:
+    panel = Panel(str, cancel=lambda: None, detach=lambda: None, clock=itertools.count(0, 60).__next__)
+    crash = (17.0, LogLine(service="api", line="it crashed"))
+    panel.paint(story.view((*story.OPENING, crash)), NOW)
+    late = (18.0, BuildLine(urn="shop/image/late", line="late build", services=("web",)))
+    panel.paint(story.view((*story.OPENING, crash, late)), NOW)
+    logs = panel.widget.children[3]  # type: ignore[attr-defined]
+    for index, title in enumerate(logs.titles):
+        logs.selected_index = index
+        assert ("it crashed" in logs.children[index].value) == title.startswith("api log")
+        assert ("late build" in logs.children[index].value) == title.startswith("web build")
     panel.close()
 
 
