@@ -12,7 +12,7 @@ import ipywidgets
 from defang_nb.client import api
 from defang_nb.errors import DefangError
 from defang_nb.model.view import Log
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all
+from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.logs import log_pre
 from defang_nb.render.markup import Link, card, esc
@@ -57,7 +57,7 @@ class Board:
         ]
         self._project.observe(lambda _: self._offer_services(), "value")
         self._services: dict[tuple[str, str], list[str]] = {}
-        self._box = ipywidgets.VBox([*self._rows, self._said, self._result], layout=wide)
+        self._box = controls([*self._rows, self._said, self._result])
 
     def show(self) -> None:
         self._slot.show(self._box)

@@ -5,6 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import ipywidgets
+
+CONTROLS = "defang-nb-controls"
+"""The class of a box of controls; the stylesheet says what becomes of them when their kernel is gone."""
+
+
+def controls(children: Iterable[Any]) -> Any:
+    """A box of what can be clicked, one below the other."""
+    box = ipywidgets.VBox([*children], layout=ipywidgets.Layout(width="auto"))
+    box.add_class(CONTROLS)
+    return box
+
 
 def answer_while_the_cell_runs(button: Any) -> None:
     """Let a click be handled where the front end sends it: in JupyterLab on a subshell, beside the cell that runs.

@@ -13,7 +13,7 @@ import ipywidgets
 from defang_nb.errors import DefangError
 from defang_nb.model.events import Event
 from defang_nb.model.view import DeploymentView
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all
+from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls
 from defang_nb.notebook.pace import Pace
 from defang_nb.notebook.search import LogSearch
 from defang_nb.render.html import render_html
@@ -56,7 +56,7 @@ class Panel:
         for button in (self._cancel, self._detach):
             answer_while_the_cell_runs(button)
         row = ipywidgets.HBox([self._cancel, self._detach])
-        self._box = ipywidgets.VBox([self._style, self._head, row, self._logs, self._search.widget], layout=wide)
+        self._box = controls([self._style, self._head, row, self._logs, self._search.widget])
 
     @property
     def widget(self) -> object:

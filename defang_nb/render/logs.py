@@ -88,12 +88,14 @@ def dropped_note(log: Log, tail: int | None = None) -> str:
 
 
 def log_pre(log: Log, label: str, tail: int | None = None) -> str:
-    """The lines as a scrollable block that the keyboard can reach."""
+    """The lines as a scrollable block that the keyboard can reach. With `tail` (a log that grows) its end is what one sees."""
     note = dropped_note(log, tail)
     first = f'<span class="drop">{esc(note)}</span>\n' if note else ""
     lines = log.lines if tail is None else log.lines[-tail:]
     text = "\n".join(_line(line) for line in lines)
-    return f'<pre tabindex="0" role="log" aria-live="off" aria-label="{esc(label)}">{first}{text}</pre>'
+    shown = f"{first}{text}" if tail is None else f'<span class="lines">{first}{text}</span>'
+    css = "" if tail is None else ' class="grows"'
+    return f'<pre{css} tabindex="0" role="log" aria-live="off" aria-label="{esc(label)}">{shown}</pre>'
 
 
 def _line(line: str) -> str:

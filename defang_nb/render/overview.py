@@ -40,14 +40,20 @@ def overview_html(it: Overview, *, link: Link = direct) -> str:
 
 def _headline(it: Overview) -> str:
     services = [each for stack in it.stacks for project in stack.projects for each in project.services]
-    live = sum(each.state == "running" for each in services)
+    live, wanted = _running(services)
     said = [
         ", ".join(f"{stack.name} ({stack.provider})" if stack.provider != stack.name else stack.name for stack in it.stacks),
         plural(sum(len(stack.projects) for stack in it.stacks), "project"),
-        f"{live} of {plural(len(services), 'service')} running",
+        f"{live} of {plural(wanted, 'service')} running",
     ]
     known = [project.monthly for stack in it.stacks for project in stack.projects if project.monthly is not None]
     return " · ".join([*said, *([f"about ${sum(known):,.2f} a month"] if known else [])])
+
+
+def _running(services: Iterable[ServiceStatus]) -> tuple[int, int]:
+    """How many run of those that are meant to: one that is done with its work is not."""
+    meant = [each for each in services if not (each.state == "exited" and each.exit_code == 0)]
+    return sum(each.state == "running" for each in meant), len(meant)
 
 
 def _unfinished(going: Iterable[tuple[StackOverview, Unfinished]], now: float) -> Table:
@@ -92,12 +98,12 @@ def _projects(projects: Iterable[tuple[StackOverview, ProjectOverview]]) -> Tabl
     rows = []
     for stack, project in projects:
         last = next((each for each in stack.history if each.project == project.name), None)
-        live = sum(each.state == "running" for each in project.services)
+        live, wanted = _running(project.services)
         rows.append(
             (
                 Cell(project.name),
                 Cell(stack.name),
-                Cell(f"{live} of {plural(len(project.services), 'service')}" if project.services else "down"),
+                Cell(f"{live} of {plural(wanted, 'service')}" if project.services else "down"),
                 Cell(", ".join(project.config)),
                 Cell(f"${project.monthly:,.2f}" if project.monthly is not None else ""),
                 Cell.of(outcome_look(last)) if last else Cell(),

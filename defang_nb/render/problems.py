@@ -64,9 +64,10 @@ def diagnostic_html(diagnostic: Diagnostic) -> str:
     places += [diagnostic.path] if diagnostic.path and not is_said(diagnostic) else []
     where = f' <span class="mono mute">{esc(" · ".join(places))}</span>' if places else ""
     hint = f'<span class="hint">{prose(diagnostic.hint)}</span>' if diagnostic.hint else ""
+    tag = "span" if diagnostic.severity is Severity.INFO else "b"
     return (
         f'<div class="say {look.tone}"><b class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {look.word}:</b> '
-        f"<b>{esc(diagnostic.message)}</b>{where}{hint}{excerpt(diagnostic)}</div>"
+        f"<{tag}>{esc(diagnostic.message)}</{tag}>{where}{hint}{excerpt(diagnostic)}</div>"
     )
 
 

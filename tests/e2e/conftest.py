@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.dockerd import dockerd  # noqa: F401 - a fixture for all
+from tests.e2e.jupyter import Lab, running_lab
 from tests.e2e.registry import kaniko, registry  # noqa: F401 - fixtures for all
 
 ROOT = Path(__file__).parents[2]
@@ -69,8 +69,8 @@ class Stack:
         return {each["service"]: each["endpoints"][0]["url"] for each in found if each.get("endpoints")}
 
 
-@pytest.fixture
-def stack() -> Iterator[Stack]:
+@contextlib.contextmanager
+def running_stack() -> Iterator[Stack]:
     """A fresh stack; at the end everything is taken down, and nothing may be left running."""
     with tempfile.TemporaryDirectory(prefix="defang-nb-e2e-", ignore_cleanup_errors=True) as folder:
         it = Stack(Path(folder))
@@ -78,6 +78,12 @@ def stack() -> Iterator[Stack]:
         for project in {each["project"] for each in it.records("ps")}:
             it.run("down", "-p", project, "--yes", check=False)
         assert wait_until_gone(it.home) == []
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with running_stack() as it:
+        yield it
 
 
 def fetch(url: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> str:
@@ -92,89 +98,18 @@ def get() -> Callable[..., str]:
     return fetch
 
 
-@dataclass(frozen=True)
-class Lab:
-    """A JupyterLab server over `folder`."""
-
-    url: str
-    token: str
-    folder: Path
-
-    def address(self, notebook: str) -> str:
-        return f"{self.url}/lab/tree/{notebook}?token={self.token}&reset"
-
-    def request(self, path: str, method: str = "GET", body: object = None) -> Any:
-        headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(f"{self.url}/{path}", data=data, headers=headers, method=method), timeout=20) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def shut_kernels_down(self) -> None:
-        for session in self.request("api/sessions"):
-            self.request(f"api/sessions/{session['id']}", "DELETE")
-
-
 @pytest.fixture
 def lab(stack: Stack, tmp_path: Path) -> Iterator[Lab]:
     """JupyterLab over a copy of the notebooks, with settings of its own and nothing fetched from the net."""
-    folder = tmp_path / "notebooks"
-    shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"))
-    settings = tmp_path / "settings"
-    write_setting(settings, "apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False})
-    write_setting(settings, "notebook-extension/tracker", {"windowingMode": "none"})
-    write_setting(settings, "docmanager-extension/plugin", {"autosave": False})
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    it = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder)
-    log = (tmp_path / "lab.log").open("w")
-    environment = stack.environment | {
-        "JUPYTERLAB_SETTINGS_DIR": str(settings),
-        "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
-        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
-        "JUPYTER_DATA_DIR": str(tmp_path / "data"),
-        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-        "IPYTHONDIR": str(tmp_path / "ipython"),
-        "JUPYTER_TOKEN": it.token,
-    }
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"]
-    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1"]
-    server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_for_lab(it, server, tmp_path / "lab.log")
+    with running_lab(stack.environment, tmp_path) as it:
         yield it
-        it.shut_kernels_down()
-    finally:
-        end(server)
-        log.close()
 
 
-def end(server: subprocess.Popen[bytes]) -> None:
-    """After its loop has ended, a worker thread of anyio can keep the server's process for ever."""
-    server.terminate()
-    try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def write_setting(folder: Path, plugin: str, values: Mapping[str, object]) -> None:
-    file = folder / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(values))
-
-
-def wait_for_lab(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            lab.request("api/status")
-            return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+@pytest.fixture(scope="module")
+def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One for all tests of a module, with a stack of its own."""
+    with running_stack() as stack, running_lab(stack.environment, tmp_path_factory.mktemp("lab")) as it:
+        yield it
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from tests.e2e.jupyter import Lab
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 UP_TIMEOUT = 180_000

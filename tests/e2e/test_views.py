@@ -27,7 +27,7 @@ from tests.render import story
 from tests.render.test_overview import OVERVIEW
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from tests.e2e.jupyter import Lab
 
 pytestmark = pytest.mark.e2e
 

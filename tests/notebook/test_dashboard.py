@@ -57,7 +57,7 @@ def test_a_click_without_a_project_says_so(bare: Notebook) -> None:
 def test_logs_are_searched_also_where_they_are_shown_no_more(bare: Notebook) -> None:
     search = LogSearch(lambda: story.told(story.OPENING))
     search.field.value = "PACKAGE_3-"
-    assert "<mark>package_3-</mark>" in search.widget.children[1].value
+    assert within(lambda: "<mark>package_3-</mark>" in search.widget.children[1].value)
     search.field.value = ""
     assert search.widget.children[1].value == ""
 

@@ -1,0 +1,249 @@
+"""What people do with the views in JupyterLab: six services, keys, tabs, a network that fails, a kernel that is restarted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.jupyter import Lab
+from tests.e2e.six import six, write_six
+from tests.e2e.test_lab import (
+    LOST,
+    UP_TIMEOUT,
+    cell,
+    choose_theme,
+    close_notebook,
+    menu,
+    open_notebook,
+    picture,
+    save,
+    write_notebook,
+)
+from tests.e2e.wire import wire
+
+pytestmark = pytest.mark.e2e
+
+PASSWORD = "%defang config set POSTGRES_PASSWORD --random -p {}"
+LOAD = "%load_ext defang_nb"
+GATE = """%%compose
+name: {name}
+services:
+  web:
+    build: ./{name}
+    ports:
+      - target: 8000
+"""
+GATE_DOCKERFILE = """
+FROM python:3-slim
+WORKDIR /app
+COPY . .
+RUN python wait.py
+CMD ["python", "-m", "http.server", "8000"]
+"""
+GATE_WAIT = """import pathlib, time
+number = 0
+while not pathlib.Path({gate!r}).exists():
+    number += 1
+    print("waiting", number, flush=True)
+    time.sleep(0.5)
+"""
+
+
+def gated(lab: Lab, name: str) -> str:
+    """A project whose build waits until a file called `open-<name>` is there: its Compose cell."""
+    folder = lab.folder / name
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(GATE_DOCKERFILE)
+    (folder / "wait.py").write_text(GATE_WAIT.format(gate=str(lab.folder / f"open-{name}")))
+    return GATE.format(name=name).strip()
+
+
+def go_on(lab: Lab, name: str) -> None:
+    (lab.folder / f"open-{name}").touch()
+
+
+def output(page: Page, source: str) -> Locator:
+    return cell(page, source).locator(".jp-OutputArea").first
+
+
+def run_cell(page: Page, source: str) -> None:
+    cell(page, source).locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Shift+Enter")
+
+
+def restart_kernel(page: Page) -> None:
+    menu(page, "Kernel", "Restart Kernel…")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    status = page.locator("#jp-main-statusbar")
+    expect(status).to_contain_text("Restarting")
+    expect(status).to_contain_text(re.compile(r"Python 3 \(ipykernel\) \| Idle"))
+
+
+def focused(page: Page) -> str:
+    """The accessible name of what has the focus, and whether one sees that it has."""
+    said: str = page.evaluate(
+        """() => {
+        const it = document.activeElement, style = getComputedStyle(it)
+        const seen = style.outlineStyle !== 'none' || style.boxShadow !== 'none'
+        const name = it.getAttribute('aria-label') || it.labels?.[0]?.innerText || it.innerText || it.title
+        return `${name.trim().split('\\n')[0]}|${seen ? 'seen' : 'unseen'}`
+    }"""
+    )
+    return said
+
+
+def test_six_services_go_live_and_everything_can_be_reached(shared_lab: Lab, page: Page) -> None:
+    lab = shared_lab
+    write_six(lab.folder)
+    cells = (
+        six("six"),
+        PASSWORD.format("six"),
+        "first = %defang up",
+        six("six", "other"),
+        "second = %defang up",
+        "%defang dashboard",
+    )
+    write_notebook(lab.folder / "six.ipynb", LOAD, *cells)
+    open_notebook(page, lab, "six.ipynb")
+    cell(page, "%defang dashboard").locator(".jp-InputArea-editor").click()
+    menu(page, "Run", "Run All Above Selected Cell")
+    view = output(page, "first = %defang up")
+    expect(view).to_contain_text("✔ live", timeout=UP_TIMEOUT)
+    drawn = view.get_by_role("img", name="web depends on api")
+    expect(drawn).to_have_attribute("aria-label", re.compile("worker depends on cache"))
+    rows = view.get_by_role("group", name="Services").locator("tbody tr")
+    states = {"web": "✔ live", "worker": "✔ live", "api": "✔ live", "migrate": "✔ exited 0", "db": "✔ live", "cache": "✔ live"}
+    for name, state in states.items():
+        expect(rows.filter(has=page.get_by_role("rowheader", name=name, exact=True))).to_contain_text(state)
+    expect(view.locator("ol.tl li")).not_to_have_count(0)
+    expect(view.locator("ol.tl .crit").first).to_be_visible()
+    for theme in ("light", "dark"):
+        choose_theme(page, theme)
+        picture(page, view, f"six-{theme}")
+    choose_theme(page, "light")
+    with page.context.expect_page() as opened:
+        view.get_by_role("link", name="Open web").click()
+    expect(opened.value.locator("body")).to_contain_text("from web")
+    opened.value.close()
+
+    second = output(page, "second = %defang up")
+    expect(second).to_contain_text("✔ live", timeout=UP_TIMEOUT)
+    changes = second.get_by_text("environment.WORD:")
+    expect(changes.first).to_be_hidden()
+    second.locator("summary", has_text="plan").click()
+    expect(changes.first).to_be_visible()
+    second.locator("summary", has_text="plan").click()
+    expect(changes.first).to_be_hidden()
+
+    # With keys alone: from button to button, through links, table and timeline, and a fold.
+    second.get_by_role("button", name="Redeploy").focus()
+    reached = []
+    while not reached or not reached[-1].startswith("plan"):
+        reached.append(focused(page))
+        page.keyboard.press("Tab")
+    names = [each.partition("|")[0] for each in reached]
+    assert names[:5] == ["Redeploy", "Rollback", "Open web ↗", "Services", names[4]]
+    assert "Timeline" in names
+    assert [each for each in reached if each.endswith("|unseen")] == []
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(changes.first).to_be_visible()
+
+    first = second.locator(".head .mono").inner_text()
+    second.get_by_role("button", name="Rollback").focus()
+    page.keyboard.press("Enter")
+    expect(second).to_contain_text("deploys what", timeout=UP_TIMEOUT)
+    expect(second.locator(".head .mono")).not_to_have_text(first)
+    expect(second).to_contain_text("✔ live", timeout=UP_TIMEOUT)
+    with page.context.expect_page() as opened:
+        second.get_by_role("link", name="Open web").click()
+    expect(opened.value.locator("body")).to_have_text("hello from web")
+    opened.value.close()
+
+    # The dashboard's buttons do what they say.
+    run_cell(page, "%defang dashboard")
+    board = cell(page, "%defang dashboard")
+    tables = board.locator(".jp-OutputArea")
+    worker = tables.locator("tr", has=page.get_by_role("rowheader", name="local")).filter(has_text="worker")
+    expect(worker).to_contain_text("1/1")
+    board.get_by_label("Service", exact=True).select_option("worker")
+    board.get_by_label("Replicas").fill("2")
+    board.get_by_label("Replicas").press("Enter")
+    board.get_by_role("button", name="Scale").click()
+    expect(worker).to_contain_text("2/2")
+    board.get_by_role("button", name="Restart").click()
+    expect(board).to_contain_text("✔ restarted worker")
+    board.get_by_role("button", name="Logs").click()
+    expect(board.get_by_role("log", name="Service logs")).to_contain_text("worker.2 | at work")
+    picture(page, board, "dashboard-six")
+
+    # A kernel that is restarted takes its buttons with it, and says so; the deployment can be shown again.
+    restart_kernel(page)
+    for area in (second, board):
+        expect(area.get_by_role("button", name="Redeploy").or_(area.get_by_role("button", name="Restart"))).to_have_count(0)
+        told = area.locator(".defang-nb-controls.jupyter-widgets-disconnected")
+        assert "was restarted" in told.first.evaluate("each => getComputedStyle(each, '::after').content")
+    expect(second).to_contain_text("✔ live")
+    close_notebook(page, lab)
+
+
+def test_a_lost_network_and_a_second_tab_show_what_is(shared_lab: Lab, page: Page) -> None:
+    lab = shared_lab
+    write_notebook(lab.folder / "lost.ipynb", LOAD, gated(lab, "lost"), "dep = %defang up --detach")
+    port = urlsplit(lab.url).port
+    assert port is not None
+    with wire(port) as line:
+        page.add_init_script("Math.random = () => 0")  # JupyterLab tries again after 10 s to 30 s, by chance
+        far = replace(lab, url=f"http://127.0.0.1:{line.port}")
+        open_notebook(page, far, "lost.ipynb")
+        menu(page, "Run", "Run All Cells")
+        view = output(page, "dep = %defang up")
+        expect(view).to_contain_text("waiting 2", timeout=UP_TIMEOUT)
+        save(page)
+        line.cut()
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("Connecting")
+        page.wait_for_timeout(3000)
+        line.mend()
+        expect(view).to_contain_text(re.compile(r"waiting \d\d"), timeout=UP_TIMEOUT)
+
+        tab = page.context.new_page()
+        tab.set_default_timeout(30_000)
+        open_notebook(tab, far, "lost.ipynb")
+        there = output(tab, "dep = %defang up")
+        expect(there).to_contain_text(re.compile(r"waiting \d\d"))
+        picture(tab, there, "second-tab")
+        there.get_by_role("button", name="Cancel").click()
+        expect(view).to_contain_text("cancelled", timeout=UP_TIMEOUT)
+        expect(view.get_by_role("button", name="Redeploy")).to_be_visible()
+        expect(view).not_to_contain_text(LOST, use_inner_text=True)
+        expect(there).not_to_contain_text(LOST, use_inner_text=True)
+        expect(there).to_contain_text("%defang attach")
+        picture(page, view, "after-a-lost-network")
+        tab.close()
+        close_notebook(page, lab)
+
+
+def test_a_kernel_that_is_restarted_meanwhile_is_told_and_attached_to_again(shared_lab: Lab, page: Page) -> None:
+    lab = shared_lab
+    write_notebook(lab.folder / "again.ipynb", LOAD, gated(lab, "again"), "dep = %defang up", "now = %defang attach")
+    open_notebook(page, lab, "again.ipynb")
+    for source in (LOAD, "%%compose", "dep = %defang up"):
+        run_cell(page, source)
+    view = output(page, "dep = %defang up")
+    expect(view).to_contain_text("waiting 2", timeout=UP_TIMEOUT)
+    restart_kernel(page)
+    expect(view.get_by_role("button", name="Cancel")).to_have_count(0)
+    expect(view).to_contain_text("%defang attach")
+    picture(page, view, "restarted-meanwhile")
+    run_cell(page, LOAD)
+    run_cell(page, "now = %defang attach")
+    attached = output(page, "now = %defang attach")
+    expect(attached).to_contain_text("waiting 3", timeout=UP_TIMEOUT)
+    go_on(lab, "again")
+    expect(attached).to_contain_text("✔ live", timeout=UP_TIMEOUT)
+    save(page)
+    close_notebook(page, lab)
