@@ -7,15 +7,21 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from defang_nb.client import loop
+import msgspec
+
+from defang_nb.client import costs, loop
 from defang_nb.client.place import workspace_of
 from defang_nb.client.stacks import stack_names
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import DefangError
+from defang_nb.model.events import Kind, Outcome
 from defang_nb.model.overview import Overview, ProjectOverview, StackOverview, Unfinished
-from defang_nb.model.status import ServiceStatus, Usage
+from defang_nb.model.status import Usage
+
+if TYPE_CHECKING:
+    from defang_nb.providers.history import History
 
 _SAMPLE = 5.0
 """Seconds that a provider may take to tell what services use."""
@@ -49,7 +55,7 @@ async def _stack(name: str, project: str | None, limit: int, working_dir: str | 
         running, unfinished, latest = await asyncio.gather(
             workspace.running(), history.unfinished(), history.latest(project, limit)
         )
-        found = await asyncio.gather(*(_project(workspace, each) for each in names))
+        found = await asyncio.gather(*(_project(workspace, history, each) for each in names))
     except (DefangError, OSError) as error:
         return StackOverview(name=name, provider=provider, trouble=str(error))
     ours = [each for each in unfinished if project in (None, each.project)]
@@ -63,17 +69,27 @@ async def _stack(name: str, project: str | None, limit: int, working_dir: str | 
     )
 
 
-async def _project(workspace: Workspace, name: str) -> tuple[ProjectOverview, str]:
+async def _project(workspace: Workspace, history: History, name: str) -> tuple[ProjectOverview, str]:
     """With what could not be read of it."""
-    statuses: Sequence[ServiceStatus] = ()
-    config: Sequence[str] = ()
+    it = ProjectOverview(name=name)
     try:
-        statuses = await workspace.provider.status(name)
-        config = await workspace.provider.config.names(name)
-        used = await _usage(workspace, name) if any(each.running for each in statuses) else ()
+        it = msgspec.structs.replace(it, services=tuple(await workspace.provider.status(name)))
+        it = msgspec.structs.replace(it, config=tuple(await workspace.provider.config.names(name)))
+        if any(each.running for each in it.services):
+            monthly, used = await asyncio.gather(_monthly(workspace, history, name), _usage(workspace, name))
+            it = msgspec.structs.replace(it, monthly=monthly, usage=tuple(used))
     except (DefangError, OSError) as error:
-        return ProjectOverview(name=name, services=tuple(statuses), config=tuple(config)), f"{name}: {error}"
-    return ProjectOverview(name=name, services=tuple(statuses), usage=tuple(used), config=tuple(config)), ""
+        return it, f"{name}: {error}"
+    return it, ""
+
+
+async def _monthly(workspace: Workspace, history: History, project: str) -> float | None:
+    """By list prices, of what was deployed last."""
+    if not costs.known_for(workspace.stack):
+        return None
+    deployed = await history.latest(project, 1, kind=Kind.UP, outcome=Outcome.SUCCEEDED)
+    request = await history.request(project, deployed[0].id) if deployed else None
+    return costs.monthly(workspace.stack, request.project) if request else None
 
 
 async def _usage(workspace: Workspace, project: str) -> Sequence[Usage]:

@@ -30,7 +30,7 @@ def test_what_runs_what_it_uses_and_what_was_deployed(app: App, monkeypatch: pyt
     api.config_set("API_KEY", "s3cret", project="shop")
     first = api.up()
     found = api.overview()
-    stack = local()
+    stack = next(each for each in found.stacks if each.name == "local")
     [project] = stack.projects
     assert [(each.service, each.running) for each in project.services] == [("worker", 1)]
     assert [each.memory > 0 for each in project.usage] == [True]

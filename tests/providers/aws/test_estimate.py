@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from defang_nb.client import costs
+from defang_nb.client import begin, costs
 from defang_nb.client.begin import Inputs
+from defang_nb.client.workspace import Workspace
 from defang_nb.errors import UnsupportedError, UsageError
+from defang_nb.model.stack import Stack
 from defang_nb.providers.aws import estimate as estimates
 from defang_nb.providers.aws.compile import stores
 from defang_nb.providers.aws.estimate import Estimate
@@ -62,6 +64,15 @@ def test_every_size_of_a_store_has_a_price_in_every_region_of_the_table() -> Non
     for each in estimates._table()["prices"]:
         priced = each["database"].keys() | each["cache"].keys()
         assert {rung.name for ladder in stores.LADDERS.values() for rung in ladder} <= priced
+
+
+def test_what_is_deployed_costs_what_was_estimated_where_there_are_prices() -> None:
+    here = Workspace(Stack(name="local", provider="local"))
+    project = begin.load_project(here, Inputs(None, text=APP, project="shop")).project
+    place = Stack(name="prod", provider="aws", settings={"DEFANG_MODE": "BALANCED", "AWS_REGION": "us-west-2"})
+    assert costs.monthly(place, project) == asked(mode="balanced", region="us-west-2").monthly
+    assert costs.monthly(Stack(name="far", provider="aws", settings={"AWS_REGION": "eu-central-1"}), project) is None
+    assert not costs.known_for(Stack(name="local", provider="local"))
 
 
 def test_what_can_not_be_estimated_is_said() -> None:
