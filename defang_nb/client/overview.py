@@ -76,14 +76,14 @@ async def _project(workspace: Workspace, history: History, name: str) -> tuple[P
         it = msgspec.structs.replace(it, services=tuple(await workspace.provider.status(name)))
         it = msgspec.structs.replace(it, config=tuple(await workspace.provider.config.names(name)))
         if any(each.running for each in it.services):
-            monthly, used = await asyncio.gather(_monthly(workspace, history, name), _usage(workspace, name))
-            it = msgspec.structs.replace(it, monthly=monthly, usage=tuple(used))
+            cost, used = await asyncio.gather(monthly(workspace, history, name), _usage(workspace, name))
+            it = msgspec.structs.replace(it, monthly=cost, usage=tuple(used))
     except (DefangError, OSError) as error:
         return it, f"{name}: {error}"
     return it, ""
 
 
-async def _monthly(workspace: Workspace, history: History, project: str) -> float | None:
+async def monthly(workspace: Workspace, history: History, project: str) -> float | None:
     """By list prices, of what was deployed last."""
     if not costs.known_for(workspace.stack):
         return None

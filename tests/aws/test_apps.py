@@ -71,7 +71,6 @@ def test_hello(desk: Desk) -> None:
     url = web["endpoints"][0]["url"]
     status, body = desk.simulation.get(url)
     assert (status, json.loads(body)["message"]) == (200, "Hello, notebook!")
-    assert "a month" in desk.run("dashboard")
     before = desk.simulation.counts()
     desk.run("up")
     made = (desk.simulation.counts() - before).mutations(besides=("s3",))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from defang_nb.client import api
+from defang_nb.client import api, loop
+from defang_nb.client.overview import monthly
+from defang_nb.client.place import workspace_of
+from defang_nb.client.workspace import Workspace
 from defang_nb.errors import NotFoundError
 from defang_nb.model.overview import StackOverview
+from defang_nb.model.stack import Stack
 from tests.client.conftest import App
 
 COMPOSE = """
@@ -35,6 +39,11 @@ def test_what_runs_what_it_uses_and_what_was_deployed(app: App, monkeypatch: pyt
     assert [(each.service, each.running) for each in project.services] == [("worker", 1)]
     assert [each.memory > 0 for each in project.usage] == [True]
     assert project.config == ("API_KEY",)
+    assert project.monthly is None, "this machine is paid for"
+    there = Workspace(Stack(name="prod", provider="aws", settings={"AWS_REGION": "us-east-1"}))
+    kept = loop.run(workspace_of("local", None).history())
+    assert (loop.run(monthly(there, kept, "shop")) or 0) > 1
+    assert loop.run(monthly(there, kept, "never-deployed")) is None
     assert [each.id for each in stack.history] == [first.id]
     assert not stack.unfinished
     assert next(each for each in found.stacks if each.name == "broken").trouble
