@@ -3,64 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.aws.handle import Counts, Simulation, simulated
+from tests.aws.handle import simulated
+from tests.aws.user import SECRET, STACK, User, until_said
 
 pytestmark = pytest.mark.e2e
 
-SECRET = "hunter2-hunter2"
-COMPOSE = """\
-name: shop
-services:
-  web:
-    image: nginx
-    ports: [80]
-    environment: {PASSWORD: , ANSWER: "1", API: "http://api:8000"}
-    depends_on: {migrate: {condition: service_completed_successfully}}
-  api: {build: ., expose: [8000], deploy: {replicas: 2}}
-  migrate: {image: python, command: migrate, restart: "no"}
-"""
-STACK = "DEFANG_PROVIDER=aws\nAWS_REGION=eu-central-1\nDEFANG_CD_ALLOW=127.0.0.1\nDEFANG_CD_IDLE=60\n"
-KEPT = {"s3", "cloudformation"}
-"""Services whose calls keep the record, or look at the bootstrap."""
-
-
-class User:
-    """Somebody with a folder, a terminal and an account."""
-
-    def __init__(self, simulation: Simulation, folder: Path) -> None:
-        self.simulation = simulation
-        self.app = folder / "app"
-        self.environment = simulation.environment() | {"DEFANG_NB_HOME": str(folder / "home")}
-        self.counts = Counts({}, {})
-        (self.app / ".defang").mkdir(parents=True)
-        (self.app / ".defang" / "prod").write_text(STACK)
-        (self.app / "compose.yaml").write_text(COMPOSE)
-        (self.app / "Dockerfile").write_text("FROM python\nCOPY . .\n")
-        (self.app / ".dockerignore").write_text("*\n!Dockerfile\n")
-
-    def says(self, *words: str, code: int = 0) -> str:
-        """What the command writes; the calls that it took are in `counts`."""
-        before = self.simulation.counts()
-        command = [sys.executable, "-m", "defang_nb", *words, "--stack", "prod"]
-        done = subprocess.run(command, cwd=self.app, env=self.environment, capture_output=True, text=True, timeout=280)
-        self.counts = self.simulation.counts() - before
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def change(self, old: str, new: str) -> None:
-        file = self.app / "compose.yaml"
-        file.write_text(file.read_text().replace(old, new))
-
-    def tasks(self, family: str) -> list[str]:
-        client = self.simulation.client("ecs")
-        return list(client.list_tasks(cluster="defang", family=family)["taskArns"])
+EXIT_CANCELLED = 7
 
 
 @pytest.fixture
@@ -142,16 +95,9 @@ def test_a_cd_that_can_not_be_reached_is_spoken_to_through_the_store(user: User)
     assert "nothing to change" in user.says("up")
     user.simulation.behaviours({"match": "slow", "exit_code": 0, "after": 600})
     user.change("command: migrate", "command: slow")
-    begun = subprocess.Popen(
-        [sys.executable, "-m", "defang_nb", "up", "--stack", "prod"], cwd=user.app, env=user.environment,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert begun.stdout is not None
-    for line in begun.stdout:
-        if "migrate: ◐ starting" in line:
-            break
-    assert "was asked to end" in user.says("cancel", "latest")
-    begun.stdout.read()
-    assert begun.wait(60) != 0
-    begun.stdout.close()
+    with user.begins("up") as begun:
+        until_said(begun, "migrate: ◐ starting")
+        assert "was asked to end" in user.says("cancel", "latest")
+        begun.communicate(timeout=60)
+        assert begun.returncode == EXIT_CANCELLED
     user.says("down", "--yes")
