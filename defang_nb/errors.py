@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from defang_nb.model.source import Diagnostic
 
 
+TOLD = 20
+"""So many findings are told in full where an error ends a cell; of more, the number."""
+
+
 class DefangError(Exception):
     """The root. `str(error)` is one line; `hint` is what to do about it; `exit_code` is the command line's."""
 
@@ -45,7 +49,9 @@ class DefangError(Exception):
         """What IPython prints instead of a traceback (an IPython protocol; nothing of IPython is imported)."""
         from defang_nb.model.source import format_diagnostic
 
-        told = [format_diagnostic(each) for each in self.diagnostics]
+        told = [format_diagnostic(each) for each in self.diagnostics[:TOLD]]
+        if len(self.diagnostics) > TOLD:
+            told.append(f"… and {len(self.diagnostics) - TOLD} more")
         if len(told) == 1 and self.diagnostics[0].message in self.message:
             # One finding, which the message is: its place goes before the message, its excerpt and hint after it.
             position = self.diagnostics[0].position

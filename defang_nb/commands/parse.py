@@ -96,6 +96,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}", hint=f"see {self.prog} --help")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(each) for each in action.choices]
+            hint = _nearest(str(value), known) or f"one of: {', '.join(known)}"
+            raise UsageError(f"{self.prog}: {action.option_strings[-1]} can't be {str(value)!r}", hint=hint)
+
 
 def _parser(command: Command, face: Face) -> _Parser:
     parser = _Parser(prog=command.called(face), add_help=False, allow_abbrev=False)

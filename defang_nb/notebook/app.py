@@ -27,12 +27,15 @@ def app_cell(shell: Any, cells: Cells, host: NotebookHost, invocation: Invocatio
         raise UsageError("%%app needs the app's code in its cell", hint="or a notebook to serve: --notebook FILE")
     if body.strip() and notebook is not None:
         raise UsageError("--notebook takes the place of the cell's code, and there is both", hint="empty the cell: %app …")
+    port = invocation.number("port")
+    if port == 0:
+        raise UsageError("0 is no port", hint="ports go from 1 to 65535")
     wish = Wish(
         name=invocation.words[0],
         framework=invocation.text("framework") or "",
         requirements=invocation.many("requirements"),
         stores=invocation.many("stores"),
-        port=int(invocation.number("port") or 0),
+        port=int(port or 0),
         include=invocation.many("include"),
     )
     label = cell_label(shell)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from defang_nb.client.overview import overview
 from defang_nb.errors import DefangError
+from defang_nb.notebook import frontend
 from defang_nb.notebook.links import proxied, server_base
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.markup import Link
@@ -36,7 +36,7 @@ class Dashboard:
     ) -> None:  # fmt: skip
         self._look: Look = look or (lambda: overview(stack, project=project))
         self._link: Link = link or (lambda url: proxied(url, server_base()))
-        self._widgets = widgets and _kernel() and find_spec("ipywidgets") is not None
+        self._widgets = widgets and _kernel() and frontend.widgets()
         self._echoed = False
         self._closed = threading.Event()
         self._wanted = threading.Event()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from defang_nb.commands.follow import told
 from defang_nb.commands.host import Source, goes_on
 from defang_nb.commands.words import Face
 from defang_nb.errors import UsageError
+from defang_nb.notebook import frontend
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.live import LiveView, bundle
 from defang_nb.notebook.logview import LogView
@@ -96,7 +96,9 @@ class NotebookHost:
                 if line := progress_line(view, event):
                     self.text(line)
             return deployment.done
-        live = LiveView(deployment, self._link, widgets=self._widgets and find_spec("ipywidgets") is not None)
+        if self._widgets and (why := frontend.missing_widgets()):
+            self.note(why)
+        live = LiveView(deployment, self._link, widgets=self._widgets and frontend.widgets())
         try:
             return live.wait(detach=detach)
         finally:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from defang_nb.model.events import Kind
-from defang_nb.notebook.painter import Painter
+from defang_nb.notebook import frontend
+from defang_nb.notebook.painter import CellPainter, Painter
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.html import render_html
 from defang_nb.render.markup import Link, card, esc
@@ -65,7 +66,7 @@ class LiveView:
         self._told: object = None
         self._show_static(first=slots is None)
         pause = WIDGET_PAUSE if self._panel else STATIC_PAUSE
-        self._painter = Painter(self._paint, self._paint_last, pause=pause)
+        self._painter = (Painter if frontend.repaints_by_threads() else CellPainter)(self._paint, self._paint_last, pause=pause)
         self._painter.start()
         deployment.subscribe(self._hear)
 
@@ -74,6 +75,7 @@ class LiveView:
         while not (self._deployment.done or self._detached or (detach and self._deployment.accepted)):
             self._turned.wait(0.5)
             self._turned.clear()
+            self._painter.step()
         if self._deployment.done:
             self._painter.end()
             self._painter.join(5.0)
@@ -83,6 +85,8 @@ class LiveView:
         """The cell waits no more; the view goes on."""
         if self._panel:
             self._panel.hide_detach()
+        elif not (frontend.repaints_by_threads() or self._deployment.done):
+            self._static.replace(brief(self._deployment.view))
 
     def _make_panel(self) -> Panel:
         from defang_nb.notebook.panel import Panel

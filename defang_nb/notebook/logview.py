@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from defang_nb.model.view import Log, clipped
-from defang_nb.notebook.painter import Painter
+from defang_nb.notebook import frontend
+from defang_nb.notebook.painter import CellPainter, Painter
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.logs import log_pre
 from defang_nb.render.markup import card
@@ -37,12 +38,13 @@ class LogView:
             self._slot.show_bundle(self._bundle())
             return
         self._slot.show_bundle(self._bundle())
-        painter = Painter(self._paint, self._paint, pause=PAUSE)
+        painter = (Painter if frontend.repaints_by_threads() else CellPainter)(self._paint, self._paint, pause=PAUSE)
         painter.start()
         try:
             for record in records:
                 self._add(record)
                 painter.poke()
+                painter.step()
         except KeyboardInterrupt:
             return
         finally:

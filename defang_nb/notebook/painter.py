@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 
@@ -36,6 +37,9 @@ class Painter:
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
 
+    def step(self) -> None:
+        """For whoever waits meanwhile: there is nothing to do here."""
+
     def _run(self) -> None:
         try:
             while not self._ending.is_set():
@@ -45,3 +49,25 @@ class Painter:
                 self._news.clear()
         finally:
             self._paint_last()
+
+
+class CellPainter(Painter):
+    """The same on the thread of the cell, which calls `step` again and again: for front ends that show nothing of threads."""
+
+    def __init__(self, paint: Callable[[], float | None], paint_last: Callable[[], None], *, pause: float) -> None:
+        super().__init__(paint, paint_last, pause=pause)
+        self._next = -1.0
+
+    def start(self) -> None:
+        self.step()
+
+    def step(self) -> None:
+        now = time.monotonic()
+        if now >= self._next + (0.0 if self._news.is_set() else 1.0):
+            self._news.clear()
+            self._paint()
+            self._next = time.monotonic() + self._pause
+
+    def join(self, timeout: float) -> None:
+        """Paint for the last time."""
+        self._paint_last()

@@ -12,6 +12,9 @@ from defang_nb.model.status import ServiceStatus
 from defang_nb.render.tables import Cell, Table
 from defang_nb.render.words import Look, Tone, duration, plural
 
+SERVICES = 200
+"""So many services of a project are listed; of more, the number."""
+
 _STATES: Mapping[str, Look] = {
     "running": Look("✔", "running", Tone.OK),
     "starting": Look("◐", "starting", Tone.RUN),
@@ -121,9 +124,12 @@ def project_table(project: Project, *, config_names: Iterable[str] | None = None
     """What a checked Compose text comes to. `config_names` are the values that are set (None: not looked up)."""
     have = None if config_names is None else set(config_names)
     wanted = project.config_keys()
-    rows = tuple(_project_row(service, wanted, have) for service in project.services.values())
+    shown = [*project.services.values()][:SERVICES]
+    rows = tuple(_project_row(service, wanted, have) for service in shown)
     missing = [] if have is None else [key for key in wanted if key not in have]
     notes = tuple(f"✘ {key} is not set, and {_and(wanted[key])} needs it: config set {key} --random" for key in missing)
+    if len(shown) < len(project.services):
+        notes = (f"… and {plural(len(project.services) - len(shown), 'more service')}", *notes)
     return Table(
         f"{project.name} · {plural(len(project.services), 'service')}",
         ("Service", "Runs", "Ports", "Managed", "Config", "After"),

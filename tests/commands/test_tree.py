@@ -81,7 +81,7 @@ def test_a_lone_dash_is_a_word() -> None:
         ("up --file", "expected one argument", "up --help"),
         ("--json up", "the command comes first", "--help"),
         ("up --wait-timeout soon", "invalid float value: 'soon'", "up --help"),
-        ("compose config --format xml", "invalid choice: 'xml'", "--help"),
+        ("compose config --format xml", "--format can't be 'xml'", "one of: yaml, json"),
         ("attach a b", "no further word 'b'", "--help"),
         ("ps web", "no further word 'web'", "--help"),
         ("config rm", "needs NAME", "--help"),

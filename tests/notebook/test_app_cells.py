@@ -57,6 +57,12 @@ def test_wrong_code_fails_the_cell_at_its_line(notebook: Notebook) -> None:
     [
         ("%%app web --framwork flask\n" + FLASK, "did you mean --framework?"),
         ("%app web", "--notebook FILE"),
+        ("%%app web --framework flsk\n" + FLASK, "did you mean flask?"),
+        ("%%app web --framework rails\n" + FLASK, "one of: streamlit, gradio"),
+        ("%%app web --port 0\n" + FLASK, "from 1 to 65535"),
+        ("%%app web --port 65536\n" + FLASK, "from 1 to 65535"),
+        ("%%app web --port http\n" + FLASK, "%%app --help"),
+        ("%%app web\nimport nosuch_module_of_anybody\n" + FLASK, "--requirements nosuch_module_of_anybody"),
         ("%%app web --notebook x.ipynb\n" + FLASK, "empty the cell"),
         ("%%app WEB\n" + FLASK, "lower-case"),
         ("%%app\n" + FLASK, "%%app --help"),

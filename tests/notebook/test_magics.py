@@ -209,3 +209,33 @@ def test_a_finding_of_the_provider_quotes_the_cell_without_its_secrets(notebook:
         assert "privileged is ignored" in shown
         assert "{DB_PASSWORD: ••••••••}, privileged: true}" in shown
         assert "hunter22" not in shown
+
+
+MEGABYTE = 2**20
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("services:\n  web:\n    image: redis:7\n    labels:\n" + "".join(f"      k{n}: v\n" for n in range(80_000)), ""),
+        ("services:\n  web:\n    image: redis:7\n    command: " + "x" * MEGABYTE, ""),
+        ("services:\n  web:\n    imagee: " + "x" * MEGABYTE, 'did you mean "image"?'),
+        ("".join(f"key{n}: 1\n" for n in range(3_000)), "… and 980 more"),
+        ("{" * MEGABYTE, "nested deeper than 100 levels"),
+        ("services:\n  web: {image: 'a\x1b[31m<script>'}\n", "control characters are not allowed"),
+    ],
+    ids=["keys", "line", "wrong-line", "wrong-keys", "braces", "control"],
+)
+def test_a_compose_cell_of_a_megabyte_is_checked_or_told_in_a_few_lines(body: str, said: str, notebook: Notebook) -> None:
+    notebook.run(f"%%compose big\n{body}\n")
+    assert isinstance(notebook.error, ComposeError) == bool(said), notebook.text[:1000]
+    assert said in notebook.text
+    assert len(notebook.text) + len(notebook.html) < 30_000
+    assert "\x1b[31m" not in notebook.text
+
+
+def test_of_very_many_services_some_are_listed_and_the_rest_counted(notebook: Notebook) -> None:
+    notebook.run("%%compose big\nservices:\n" + "".join(f"  s{n}: {{image: 'redis:7'}}\n" for n in range(400)))
+    assert notebook.error is None
+    assert "big · 400 services" in notebook.plain
+    assert "… and 200 more services" in notebook.plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from defang_nb.build.image import dockerfile_of, is_remote
@@ -25,17 +25,21 @@ def check(project: Project) -> list[Diagnostic]:
     """
     table = support("process")
     scanned: images.Scanned = {}
-    checkers = [_Checker(project, service, table, scanned) for service in project.services.values()]
+    stores = frozenset(each.name for each in project.services.values() if embedded.store_kind(each))
+    checkers = [_Checker(project, service, table, scanned, stores) for service in project.services.values()]
     cases = [finding for checker in checkers for finding in checker.findings()]
     return [*table.findings(project), *cases]
 
 
 class _Checker:
-    def __init__(self, project: Project, service: Service, table: Support, scanned: images.Scanned) -> None:
+    def __init__(
+        self, project: Project, service: Service, table: Support, scanned: images.Scanned, stores: Collection[str]
+    ) -> None:
         self.project = project
         self.service = service
         self.table = table
         self.scanned = scanned
+        self.stores = stores
 
     def findings(self) -> Iterator[Diagnostic]:
         yield from self._what_runs()
@@ -102,12 +106,11 @@ class _Checker:
                 yield self._told("mount-inside", place, target=mount.target)
 
     def _environment(self) -> Iterator[Diagnostic]:
-        stores = {each.name for each in self.project.services.values() if embedded.store_kind(each)}
         for key, text in self.service.environment.items():
             known = "".join(part for part in text if not isinstance(part, ConfigRef))
-            if any(f"rediss://{name}" in known or ("rediss://" in known and f"@{name}" in known) for name in stores):
+            if any(f"rediss://{name}" in known or ("rediss://" in known and f"@{name}" in known) for name in self.stores):
                 yield self._told("redis-tls", f"environment.{key}", key=key)
-            if "sslmode=" in known and any(mode in known for mode in ("=require", "=verify-")) and stores:
+            if "sslmode=" in known and any(mode in known for mode in ("=require", "=verify-")) and self.stores:
                 yield self._told("sslmode-off", f"environment.{key}", key=key)
 
     def _told(self, code: str, *places: str, **words: object) -> Diagnostic:
