@@ -111,24 +111,29 @@ class World:
 
     def _drive(self) -> None:
         while not self._ending.wait(TICK):
-            try:
-                with self.lock:
-                    self._step(time.monotonic())
-            except Exception:  # noqa: BLE001 the thread goes on, and the test sees what went wrong
-                self.problems.append(traceback.format_exc())
+            with self.lock:
+                self._step(time.monotonic())
 
     def _step(self, moment: float) -> None:
         for task in self.tasks():
             if task.last_status != "STOPPED":
-                self._advance(task, moment)
-                names.follow(task)
+                self._try(self._advance, task, moment)
+                self._try(names.follow, task)
         for drive in self.drivers:
-            drive(moment)
+            self._try(drive, moment)
         for service in self.services():
             if service.status != "INACTIVE":
                 tasks = self.tasks_of(service)
-                self.targets.step(tasks, moment)
-                rollout.step(service, tasks, self._start_for, self.well, moment)
+                self._try(self.targets.step, tasks, moment)
+                self._try(rollout.step, service, tasks, self._start_for, self.well, moment)
+
+    def _try(self, work: Callable[..., object], *arguments: object) -> None:
+        """What goes wrong with one thing keeps nothing else from going on, and the test sees it."""
+        try:
+            work(*arguments)
+        except Exception:  # noqa: BLE001
+            if (problem := traceback.format_exc()) not in self.problems:
+                self.problems.append(problem)
 
     def _start_for(self, service: Service, deployment: Deployment) -> Task:
         backend = ecs_backends[service.account][service.region]

@@ -139,5 +139,5 @@ async def test_killed_anywhere_the_next_one_goes_on(
         while await guarded.dies(text, at):
             at += 6
         applied = await stage.up(text)
-        assert applied.outcome is Outcome.SUCCEEDED, (at, applied.failed)
+        assert applied.outcome is Outcome.SUCCEEDED, (at, applied.failed, simulation.problems())
         assert await census(stage.account) == expected, at
