@@ -146,14 +146,14 @@ class Simulation:
                 return f"http://{each['address']}{parts.path}"
         raise LookupError(f"no load balancer listens at {url}")
 
-    def get(self, url: str, data: bytes | None = None) -> tuple[int, str]:
+    def get(self, url: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Ask a load balancer by its own name, or by a domain name that it has a rule for: status and body of the answer.
 
-        With `data` (JSON) it is a POST.
+        With `data` (JSON, unless `headers` say otherwise) it is a POST.
         """
         opener = build_opener(ProxyHandler({"http": self.proxy}))
         try:
-            with opener.open(Request(url, data, {"Content-Type": "application/json"}), timeout=20) as answer:
+            with opener.open(Request(url, data, headers or {"Content-Type": "application/json"}), timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as refused:
             with refused:

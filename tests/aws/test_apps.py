@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.aws.handle import REGION, ROOT, Simulation
+from tests.aws.handle import REGION, ROOT, Simulation, until
 from tests.e2e.dockerd import Dockerd
 from tests.e2e.registry import Registry
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.e2e
 
 APPS = ROOT / "notebooks" / "apps"
 STACK = f"DEFANG_PROVIDER=aws\nAWS_REGION={REGION}\nDEFANG_CD_IDLE=5\nDEFANG_CD_ALLOW=127.0.0.1/32\n"
-PROJECTS = ("hello", "api")
+PROJECTS = ("hello", "api", "dashboard", "shop")
 CD = {("ecs", "RunTask"), ("ec2", "AuthorizeSecurityGroupIngress"), ("ec2", "RevokeSecurityGroupIngress")}
 """What it takes to start cd, and to let it be reached."""
 
@@ -91,6 +91,35 @@ def test_api_with_its_database(desk: Desk) -> None:
     assert json.loads(desk.simulation.get(f"{url}/predict?x=10")[1])["y"] == pytest.approx(28)
     desk.run("down", "-p", "api", "--yes")
     assert desk.simulation.client("rds").describe_db_instances()["DBInstances"] == []
+    assert desk.simulation.problems() == []
+    assert nothing_is_left(desk.simulation) == []
+
+
+def test_dashboard(desk: Desk) -> None:
+    shutil.copytree(APPS / "dashboard", desk.folder, dirs_exist_ok=True)
+    desk.run("up")
+    url = desk.services("dashboard")["dashboard"]["endpoints"][0]["url"].rstrip("/")
+    assert desk.simulation.get(f"{url}/_stcore/health") == (200, "ok")
+    assert "Streamlit" in desk.simulation.get(url)[1]
+    desk.run("down", "-p", "dashboard", "--yes")
+    assert desk.simulation.problems() == []
+    assert nothing_is_left(desk.simulation) == []
+
+
+def test_shop_with_its_stores_workers_and_migration(desk: Desk) -> None:
+    """An order goes through the web, the database, the queue and a worker."""
+    shutil.copytree(APPS / "shop", desk.folder, dirs_exist_ok=True)
+    for key in ("POSTGRES_PASSWORD", "SECRET_KEY"):
+        desk.run("config", "set", key, "--random", "-p", "shop")
+    desk.run("up")
+    services = desk.services("shop")
+    assert services["migrate"]["state"] == "exited"
+    url = services["web"]["endpoints"][0]["url"].rstrip("/")
+    status, body = desk.simulation.get(f"{url}/orders", b"product=Teapot", {"Accept": "application/json"})
+    assert status == 201, body
+    order = f"{url}/orders/{json.loads(body)['number']}"
+    until(lambda: json.loads(desk.simulation.get(order)[1])["state"] == "shipped", "a worker ships it", seconds=60)
+    desk.run("down", "-p", "shop", "--yes")
     assert desk.simulation.problems() == []
     assert nothing_is_left(desk.simulation) == []
 
