@@ -65,6 +65,13 @@ class Deployment:
     def __repr__(self) -> str:
         return f"<Deployment {self.id} of {self.project} to {self.stack}: {self.status}>"
 
+    def _repr_html_(self) -> str:
+        """As notebooks of any sort (marimo, or Jupyter without the extension) show a value: what there is to see of it now."""
+        from defang_nb.render.html import render_html
+
+        now = time.time()
+        return render_html(self.view, now=now, left=self.left(now))
+
     @property
     def view(self) -> DeploymentView:
         return self._view

@@ -38,7 +38,7 @@ def dependency_svg(view: DeploymentView) -> str:
         return ""
     boxes, ways, width, height = _place(services)
     edges = "".join(_line(boxes[name], through, boxes[needed]) for (name, needed), through in ways.items())
-    nodes = "".join(_node(name, boxes[name], view) for name in services)
+    nodes = " ".join(_node(name, boxes[name], view) for name in services)
     return (
         f'<div class="scroll"><svg role="img" aria-label="{esc(spoken(services))}" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}"><g class="e">{edges}</g>{nodes}</svg></div>'

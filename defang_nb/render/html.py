@@ -60,7 +60,7 @@ def _header(view: DeploymentView, now: float, link: Link, left: float | None) ->
         _when(view, now, left),
         _front_doors(view, link),
     ]
-    return f'<div class="head">{"".join(parts)}</div>'
+    return f'<div class="head">{" ".join(filter(None, parts))}</div>'
 
 
 def _when(view: DeploymentView, now: float, left: float | None) -> str:

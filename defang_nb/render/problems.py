@@ -31,7 +31,7 @@ def _ending(view: DeploymentView) -> str:
     if any(each.message == view.message for each in view.diagnostics) and not view.hint:
         return ""
     look = stage_look(view)
-    hint = f'<span class="hint">{prose(view.hint)}</span>' if view.hint else ""
+    hint = f'<div class="hint">{prose(view.hint)}</div>' if view.hint else ""
     if view.outcome is Outcome.SUCCEEDED:
         return f'<div class="say plain"><span>{esc(view.message)}</span>{hint}</div>'
     return (
@@ -63,7 +63,7 @@ def diagnostic_html(diagnostic: Diagnostic) -> str:
     places = [str(diagnostic.position)] if diagnostic.position else []
     places += [diagnostic.path] if diagnostic.path and not is_said(diagnostic) else []
     where = f' <span class="mono mute">{esc(" · ".join(places))}</span>' if places else ""
-    hint = f'<span class="hint">{prose(diagnostic.hint)}</span>' if diagnostic.hint else ""
+    hint = f'<div class="hint">{prose(diagnostic.hint)}</div>' if diagnostic.hint else ""
     tag = "span" if diagnostic.severity is Severity.INFO else "b"
     return (
         f'<div class="say {look.tone}"><b class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {look.word}:</b> '

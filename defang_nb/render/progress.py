@@ -8,10 +8,12 @@ from defang_nb.model.events import (
     EndpointFound,
     Event,
     Finished,
+    Kind,
     LogLine,
     Planned,
     Requested,
     ServiceChanged,
+    Stage,
     StageChanged,
     StepFinished,
     StepStatus,
@@ -27,6 +29,8 @@ def progress_line(view: DeploymentView, event: Event) -> str:
     match event.payload:
         case Requested():
             return f"{view.project} → {view.stack}: {view.kind} {view.id}"
+        case StageChanged(stage=Stage.SETTLING) if view.kind is Kind.DOWN:
+            return ""  # nothing is waited for until it is healthy; that it removes was told
         case StageChanged() if not view.done:
             look = stage_look(view)
             return f"{look.text}{f' · {view.detail}' if view.detail else ''}"

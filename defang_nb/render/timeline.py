@@ -53,8 +53,8 @@ def _bar(step: StepView, look: Look, begin: float, span: float, until: float, ou
     css = f"{look.tone} crit" if outlined else look.tone.value
     return (
         f'<li title="{esc(said)}"><span class="n"><span class="{look.tone}" aria-hidden="true">{look.icon}</span> '
-        f'{esc(title)}</span><span class="t" role="img" aria-label="{esc(look.word)}">'
-        f'<i class="{css}" style="left:{left:.2f}%;width:{width:.2f}%"></i></span>'
+        f'{esc(title)}</span> <span class="t" role="img" aria-label="{esc(look.word)}">'
+        f'<i class="{css}" style="left:{left:.2f}%;width:{width:.2f}%"></i></span> '
         f'<span class="d">{duration(seconds)}</span></li>'
     )
 
@@ -64,7 +64,7 @@ def _skipped(step: StepView, look: Look) -> str:
     why = ": ".join(filter(None, (look.word, clean(step.message))))
     return tag(
         "li",
-        f'<span class="n wait"><span aria-hidden="true">{look.icon}</span> {esc(clean(step_title(step)))}</span>'
+        f'<span class="n wait"><span aria-hidden="true">{look.icon}</span> {esc(clean(step_title(step)))}</span> '
         f'<span class="w">{esc(why)}</span>',
     )
 
@@ -75,5 +75,5 @@ def _pending(step: Step, view: DeploymentView) -> str:
     why = f"waiting for {', '.join(waited)}" if waited else "waiting"
     title = step.title or step.urn.rpartition("/")[2]
     return tag(
-        "li", f'<span class="n wait"><span aria-hidden="true">○</span> {esc(title)}</span><span class="w">{esc(why)}</span>'
+        "li", f'<span class="n wait"><span aria-hidden="true">○</span> {esc(title)}</span> <span class="w">{esc(why)}</span>'
     )

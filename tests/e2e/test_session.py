@@ -6,9 +6,11 @@ import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from defang_nb.render.html import render_html
 from tests.e2e.jupyter import Lab
 from tests.e2e.six import six, write_six
 from tests.e2e.test_lab import (
@@ -24,6 +26,7 @@ from tests.e2e.test_lab import (
     write_notebook,
 )
 from tests.e2e.wire import wire
+from tests.render import story
 
 pytestmark = pytest.mark.e2e
 
@@ -247,3 +250,23 @@ def test_a_kernel_that_is_restarted_meanwhile_is_told_and_attached_to_again(shar
     expect(attached).to_contain_text("✔ live", timeout=UP_TIMEOUT)
     save(page)
     close_notebook(page, lab)
+
+
+def test_a_notebook_that_nobody_trusts_shows_its_views_and_no_lost_widget(shared_lab: Lab, page: Page) -> None:
+    html = render_html(story.finished(), now=0)
+    view = {"model_id": "0" * 32, "version_major": 2, "version_minor": 0}
+    shown = [
+        nbformat.v4.new_output("display_data", {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}),
+        nbformat.v4.new_output("display_data", {"text/html": html, "text/plain": "the plain form"}),
+    ]
+    cells = [nbformat.v4.new_code_cell("dep = %defang up", outputs=shown, execution_count=1)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), shared_lab.folder / "untrusted.ipynb")
+    page.goto(shared_lab.address("untrusted.ipynb"))
+    there = output(page, "dep = %defang up")
+    page.get_by_role("button", name="No Kernel").last.click()
+    for words in ("shop → local ✔ live 7f3k2", "✔ cache 8.3 s", "✔ web ✔ api"):  # apart without any style, too
+        expect(there).to_contain_text(words)
+    expect(there.get_by_role("link", name="Open web")).to_be_visible()
+    expect(there.get_by_text("Downloading package_229").first).to_be_hidden()
+    expect(page.locator(".jp-Notebook")).not_to_contain_text(LOST, use_inner_text=True)
+    picture(page, there, "untrusted")
