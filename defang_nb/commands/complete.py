@@ -55,7 +55,8 @@ def _matching(candidates: Iterable[str], begun: str) -> list[str]:
 
 
 def _values(option: Option, begun: str, lookup: Lookup) -> list[str]:
-    return _matching(option.choices or (lookup(option.completes) if option.completes is not Complete.NOTHING else ()), begun)
+    known = option.choices or option.offers
+    return _matching(known or (lookup(option.completes) if option.completes is not Complete.NOTHING else ()), begun)
 
 
 def _awaited(options: Sequence[Option], rest: Sequence[str]) -> Option | None:

@@ -27,8 +27,10 @@ PROFILE = Option(("--profile",), "a Compose profile to enable; may be repeated",
 ENV_FILE = Option(
     ("--env-file",), "variables for the Compose text instead of .env", "env_files", "FILE", repeat=True, completes=Complete.FILE
 )
-ENGINE = Option(("--engine",), "what runs services on this machine: docker or process", "engine", "NAME")
-BUILDER = Option(("--builder",), "what builds images: engine or kaniko", "builder", "NAME")
+ENGINE = Option(
+    ("--engine",), "what runs services on this machine: docker or process", "engine", "NAME", offers=("docker", "process")
+)
+BUILDER = Option(("--builder",), "what builds images: engine or kaniko", "builder", "NAME", offers=("engine", "kaniko"))
 DETACH = Option(("-d", "--detach"), "return as soon as the deployment runs by itself", "detach")
 BUILD = Option(("--build",), "build images even where they exist already", "build")
 DRY_RUN = Option(("--dry-run",), "show the plan and change nothing", "dry_run")
@@ -51,7 +53,8 @@ LISTS = ("services", "volumes", "networks", "models", "profiles", "images")
 
 STACK_NAME = Argument("STACK", "its name", completes=Complete.STACK)
 MAYBE_STACK = Argument("STACK", "its name (default: the default stack)", Arity.OPTIONAL, Complete.STACK)
-MODE = Option(("-m", "--mode"), "how careful and how costly: docs/modes.md", "mode", "MODE")
+MODES = ("affordable", "balanced", "high_availability")
+MODE = Option(("-m", "--mode"), "how careful and how costly: docs/modes.md", "mode", "MODE", offers=MODES)
 REGION = Option(("-r", "--region"), "AWS region", "region", "REGION")
 
 TREE: tuple[Command, ...] = (
@@ -257,7 +260,13 @@ TREE: tuple[Command, ...] = (
         "make a stack: a place to deploy to, kept as the file .defang/NAME",
         "Its name is small letters and digits. With --change, a stack that is there: what is not named stays as it is.",
         (
-            Option(("--provider",), "local or aws (default: aws if anything of AWS is said)", "provider", "NAME"),
+            Option(
+                ("--provider",),
+                "local or aws (default: aws if anything of AWS is said)",
+                "provider",
+                "NAME",
+                offers=("local", "aws"),
+            ),
             REGION,
             Option(("--profile",), "profile of the AWS configuration", "profile", "NAME"),
             MODE,

@@ -42,7 +42,8 @@ class Arity(Enum):
 
 @dataclass(frozen=True)
 class Option:
-    """A flag. Without `metavar` it is a switch; `dest` is what the values are called by."""
+    """A flag. Without `metavar` it is a switch; `dest` is what the values are called by. Where there are `choices`, only they
+    may be said; `offers` are what TAB knows of others."""
 
     flags: tuple[str, ...]
     help: str
@@ -51,6 +52,7 @@ class Option:
     repeat: bool = False
     kind: type[str] | type[int] | type[float] = str
     choices: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
     completes: Complete = Complete.NOTHING
     faces: tuple[Face, ...] = BOTH
 
