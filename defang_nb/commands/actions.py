@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from defang_nb.client import api
 from defang_nb.commands import secrets
 from defang_nb.commands.host import Host
+from defang_nb.commands.options import STDIN
 from defang_nb.commands.parse import Invocation
-from defang_nb.commands.tree import STDIN
 from defang_nb.commands.words import Face
 from defang_nb.errors import DefangError, UsageError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from defang_nb import compose
 from defang_nb.commands.host import Host
+from defang_nb.commands.options import LISTS, STDIN
 from defang_nb.commands.parse import Invocation
-from defang_nb.commands.tree import LISTS, STDIN
 from defang_nb.compose import Loaded, Source
 from defang_nb.compose.emit import json_text, yaml_text
 from defang_nb.errors import UsageError

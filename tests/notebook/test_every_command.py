@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from defang_nb.commands.options import MODES
 from defang_nb.commands.parse import parse
-from defang_nb.commands.tree import MODES, tree
+from defang_nb.commands.tree import tree
 from defang_nb.commands.words import Face
 from defang_nb.providers.aws import modes
 from tests.notebook.conftest import Notebook
