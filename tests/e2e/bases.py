@@ -24,6 +24,28 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 PIP_FREE = 'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED'
 PYTHON_LINKS = 'for each in python3 python pip; do ln -sf /usr/bin/$each "$1"/usr/local/bin/$each; done'
 DEBIAN = ("ca-certificates", "python3", "python3-pip", "python3-venv", "python-is-python3")
+STORES = {"postgres": "postgresql", "redis": "redis-server"}
+"""Image → Debian's package of the server."""
+
+POSTGRES = r"""#!/bin/sh
+# What an image of Postgres does at its start, as far as apps of the tests need it.
+set -e
+as() { su postgres -c "$1"; }
+export OWNER="${POSTGRES_USER:-postgres}"
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  mkdir -p "$PGDATA" && chown postgres "$PGDATA" && chmod 700 "$PGDATA"
+  printf %s "$POSTGRES_PASSWORD" > /tmp/password && chown postgres /tmp/password
+  as 'initdb -U "$OWNER" --pwfile=/tmp/password --auth-local=trust --auth-host=scram-sha-256'
+  rm /tmp/password
+  echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
+  if [ "${POSTGRES_DB:-postgres}" != postgres ]; then
+    as 'pg_ctl -w start -o "-k /tmp -c listen_addresses=" && createdb -U "$OWNER" "$POSTGRES_DB" && pg_ctl -w stop'
+  fi
+fi
+as "exec postgres -h '*' -k /tmp" & child=$!
+trap 'kill -INT $(head -1 "$PGDATA/postmaster.pid")' TERM INT  # at once, whoever is connected
+wait $child || wait $child
+"""
 UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -43,6 +65,12 @@ def ensure(client: Any, *names: str) -> None:
 def _changes(repository: str) -> list[str]:
     if repository == "busybox":
         return ["CMD sh", "ENV PATH=/bin"]
+    if repository == "postgres":
+        path = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        data = "/var/lib/postgresql/data"
+        return [f"ENV PATH={path} PGDATA={data} PGHOST=/tmp", 'ENTRYPOINT ["/start"]', f"VOLUME {data}", "EXPOSE 5432"]
+    if repository == "redis":
+        return ['CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/data"]', "VOLUME /data"]
     names = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
     return ["CMD python3", "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8"] + [
         f"ENV {name}={CERTIFICATES}" for name in names
@@ -53,7 +81,9 @@ def _rootfs(repository: str) -> Path:
     """The tar of an image's files, from the cache folder or made now."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "defang-nb" / "bases"
     cache.mkdir(parents=True, exist_ok=True)
-    recipe = hashlib.sha256(repr((DEBIAN, UNWANTED, PIP_FREE, PYTHON_LINKS, _suite())).encode()).hexdigest()[:12]
+    recipe = hashlib.sha256(repr((DEBIAN, UNWANTED, PIP_FREE, PYTHON_LINKS, POSTGRES, STORES, _suite())).encode()).hexdigest()[
+        :12
+    ]
     path = cache / f"{repository.replace('/', '-')}-{recipe}.tar"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=cache) as folder:
@@ -62,7 +92,9 @@ def _rootfs(repository: str) -> Path:
                 case "busybox":
                     _busybox(made)
                 case "python" | "debian":
-                    _debian(made)
+                    _debian(made, DEBIAN, PIP_FREE, PYTHON_LINKS)
+                case "postgres" | "redis":
+                    _debian(made, (STORES[repository],), *_store(repository, Path(folder)))
                 case _:
                     raise UnavailableError(f"the tests can't make the image {repository}")
             made.replace(path)
@@ -89,13 +121,22 @@ def _busybox(path: Path) -> None:
                 tar.addfile(info)
 
 
-def _debian(path: Path) -> None:
+def _store(repository: str, folder: Path) -> tuple[str, ...]:
+    """What makes a server of Debian's package start as its image does."""
+    if repository == "redis":
+        return ('mkdir -p "$1"/data',)
+    (folder / "start").write_text(POSTGRES)
+    links = 'for each in "$1"/usr/lib/postgresql/*/bin/*; do ln -sf "${each#$1}" "$1"/usr/local/bin/; done'
+    return (f'install -m 755 {folder / "start"} "$1"/start', links)
+
+
+def _debian(path: Path, packages: tuple[str, ...], *hooks: str) -> None:
     install("mmdebstrap", program="mmdebstrap")
-    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(DEBIAN)}", '--aptopt=Acquire::Languages "none"']
+    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", '--aptopt=Acquire::Languages "none"']
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED]
-    command += [f"--customize-hook={PIP_FREE}", f"--customize-hook={PYTHON_LINKS}"]
+    command += [f"--customize-hook={hook}" for hook in hooks]
     if Path(CERTIFICATES).exists():
-        command.append(f'--customize-hook=cp {CERTIFICATES} "$1"{CERTIFICATES}')
+        command.append(f'--customize-hook=install -D -m 644 {CERTIFICATES} "$1"{CERTIFICATES}')
     done = subprocess.run([*command, _suite(), str(path)], capture_output=True, text=True)
     if done.returncode:
         raise UnavailableError(f"mmdebstrap: {done.stderr.strip()[-500:]}")
