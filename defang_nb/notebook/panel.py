@@ -18,7 +18,7 @@ from defang_nb.notebook.pace import Pace
 from defang_nb.notebook.search import LogSearch
 from defang_nb.render.html import render_html
 from defang_nb.render.logs import LogPane, log_pre, panes
-from defang_nb.render.markup import Link, fragment
+from defang_nb.render.markup import Link, esc, fragment
 from defang_nb.render.style import STYLE
 
 TAIL = 80
@@ -55,7 +55,8 @@ class Panel:
         self._detach.on_click(lambda _: detach())
         for button in (self._cancel, self._detach):
             answer_while_the_cell_runs(button)
-        row = ipywidgets.HBox([self._cancel, self._detach])
+        self._said = ipywidgets.HTML()
+        row = ipywidgets.HBox([self._cancel, self._detach, self._said], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self._box = controls([self._style, self._head, row, self._logs, self._search.widget])
 
     @property
@@ -128,6 +129,7 @@ class Panel:
         if self._cancelling.is_set():
             return
         self._cancelling.set()
+        self._said.value = ""
         self._cancel.disabled = True
         self._cancel.description = "Cancelling …"
         threading.Thread(target=self._run_cancel, name="defang-nb-cancel", daemon=True).start()
@@ -137,7 +139,7 @@ class Panel:
             self._do_cancel()
         except DefangError as error:
             self._cancel.description = "Cancel"
-            self._cancel.tooltip = str(error)
+            self._said.value = f'<span role="status" aria-live="polite">✘ {esc(error.message)}</span>'
             self._cancel.disabled = False
             self._cancelling.clear()
 
@@ -146,5 +148,16 @@ class Panel:
         row = self._box.children[2]
         searched = self._search.parts()
         close_all(
-            (*self._bodies.values(), self._style, self._head, self._logs, self._cancel, self._detach, *searched, row, self._box)
+            (
+                *self._bodies.values(),
+                self._style,
+                self._head,
+                self._logs,
+                self._cancel,
+                self._detach,
+                self._said,
+                *searched,
+                row,
+                self._box,
+            )
         )

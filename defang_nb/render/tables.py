@@ -10,6 +10,10 @@ from defang_nb.render.markup import Link, anchor, card, direct, esc
 from defang_nb.render.words import Look, Tone
 
 
+_SHORT = 20
+"""Characters of a cell that are not broken into lines."""
+
+
 class Cell(NamedTuple):
     """Text in a tone; `urls` are shown as links after it."""
 
@@ -61,7 +65,13 @@ def table_body(table: Table, link: Link) -> str:
 
 def _row(row: Sequence[Cell], link: Link) -> str:
     first, *rest = row
-    return f'<tr><th scope="row">{_html(first, link)}</th>{"".join(f"<td>{_html(cell, link)}</td>" for cell in rest)}</tr>'
+    return f'<tr><th scope="row">{_html(first, link)}</th>{"".join(_cell(cell, link) for cell in rest)}</tr>'
+
+
+def _cell(cell: Cell, link: Link) -> str:
+    """What is short stays on its line."""
+    keep = ' class="keep"' if len(cell.text) <= _SHORT else ""
+    return f"<td{keep}>{_html(cell, link)}</td>"
 
 
 def _html(cell: Cell, link: Link) -> str:
