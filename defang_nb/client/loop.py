@@ -39,16 +39,21 @@ def call_soon(function: Any, *arguments: object) -> None:
 
 def iterate(items: AsyncGenerator[T, None]) -> Iterator[T]:
     """The items of an asynchronous generator, one by one, from any thread; closing this one closes that one."""
-    end = object()
+    end, at_work = object(), asyncio.Lock()
 
     async def step() -> object:
-        return await anext(items, end)
+        async with at_work:
+            return await anext(items, end)
+
+    async def close() -> None:
+        async with at_work:  # a step that was interrupted ends in its own time, and nothing may close the items under it
+            await items.aclose()
 
     try:
         while (item := run(step())) is not end:
             yield item  # type: ignore[misc]
     finally:
-        run(items.aclose())
+        run(close())
 
 
 @functools.lru_cache(maxsize=1)

@@ -85,3 +85,26 @@ def test_a_forked_child_makes_its_own() -> None:
     if pid == 0:
         os._exit(0 if loop.run(double(21)) == 42 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_an_interrupt_waits_until_a_step_has_cleaned_up() -> None:
+    cleaned = threading.Event()
+
+    async def slow() -> AsyncGenerator[int, None]:
+        yield 1
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.1)
+            cleaned.set()
+
+    items = loop.iterate(slow())
+    assert next(items) == 1
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(items)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert cleaned.is_set()
