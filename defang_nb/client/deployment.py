@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from defang_nb.model.status import LogRecord
     from defang_nb.model.view import ServiceView
 
+LEARN_AFTER = 1.0
+"""Seconds that a deployment goes on before it is asked how long others took."""
+
 Subscriber = Callable[[DeploymentView, Event], None]
 """Called on the engine's thread, in order, with the view after the event. Events with sequence 0 are the workspace's own
 (uploads, a cd being launched, or why it could not be): they show in the view and are part of no stored story."""
@@ -221,7 +224,11 @@ class Deployment:
             self._over.set_result(None)
 
     async def _learn(self) -> None:
-        """How long it may take is no more than a comfort: without it (the store is away, a past is damaged) all goes on."""
+        """How long it may take is no more than a comfort: without it (the store is away, a past is damaged) all goes on.
+
+        Whole stories are read for it, which one that is over at once is not kept from being.
+        """
+        await asyncio.sleep(LEARN_AFTER)
         with contextlib.suppress(DefangError, OSError):
             self._pace = await self._workspace.pace(self.project, self.id)
 

@@ -19,7 +19,7 @@ from defang_nb.providers.local.paths import StackPaths
 
 
 @contextlib.contextmanager
-def engine(path: Path, answer: object, status: str = "200 OK") -> Iterator[str]:
+def engine(path: Path, answer: object, status: str = "200 OK", headers: str = "") -> Iterator[str]:
     """Something that listens at `path` and gives one answer to everybody."""
     body = json.dumps(answer).encode()
     with socket.socket(socket.AF_UNIX) as server:
@@ -32,7 +32,7 @@ def engine(path: Path, answer: object, status: str = "200 OK") -> Iterator[str]:
                     connection, _ = server.accept()
                     with connection:
                         connection.recv(65536)
-                        connection.sendall(f"HTTP/1.0 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                        connection.sendall(f"HTTP/1.0 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -69,6 +69,18 @@ def test_a_docker_context_and_podmans_socket_are_found(sockets: Path) -> None:
     with engine(sockets / "b", PODMAN) as host:
         found = find({"DOCKER_HOST": host}).engine
         assert found is not None and found.name == "Podman"
+
+
+@pytest.mark.parametrize(
+    ("server", "name", "version"), [("Docker/27.3.1 (linux)", "Docker", "27.3.1"), ("Libpod/5.2.0 (linux)", "Podman", "5.2.0")]
+)
+def test_a_ping_tells_enough(sockets: Path, server: str, name: str, version: str) -> None:
+    headers = f"Server: {server}\r\nApi-Version: 1.41\r\nOSType: linux\r\n"
+    with engine(sockets / "a", "OK", headers=headers) as host:
+        found = find({"DOCKER_HOST": host}).engine
+        assert found is not None and (found.name, found.version, found.api) == (name, version, "1.41")
+    with engine(sockets / "b", "OK", headers=headers.replace("1.41", "1.12")) as host:
+        assert "too old" in find({"DOCKER_HOST": host}).why_not
 
 
 @pytest.mark.parametrize(
