@@ -120,11 +120,12 @@ class LiveView:
         (self._static.show_bundle if first else self._static.replace)(shown)
 
     def _paint_last(self) -> None:
+        """What stays comes first: whoever saves the notebook at this moment keeps it."""
+        self._static.replace(bundle(self._deployment.view, self._link, self._clock()))
         if self._panel:
             self._panel_slot.replace({"text/plain": ""})
             self._panel.close()
             self._offer()
-        self._static.replace(bundle(self._deployment.view, self._link, self._clock()))
 
     def _offer(self) -> None:
         """In the widget's place, what can be done now. (A preview, or one that never began, has nothing to repeat.)"""
