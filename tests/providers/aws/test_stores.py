@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -41,11 +42,27 @@ async def task(stage: Stage) -> Any:
     return answer["taskDefinition"]["containerDefinitions"][0]
 
 
+def fields_with(simulation: Simulation, secret: str) -> list[str]:
+    """service:operation:field of each request outside the parameter store that holds `secret`, in whatever form."""
+    bodies = simulation.bodies()
+    named = [
+        f"{each['service']}:{each['operation']}:{key}"
+        for each in bodies
+        for key, value in parse_qsl(each["body"])
+        if secret in value
+    ]
+    # As it is, in a URL's form, in base64 or compressed: no request but those, and none of those more than once.
+    assert sorted(simulation.search(secret)) == sorted(each.rpartition(":")[0] for each in named)
+    return named
+
+
 async def test_stores_come_up_are_found_stay_change_and_go(stage: Stage, simulation: Simulation) -> None:
     await given(stage, "DB_PASSWORD", "not-to-be-guessed")
     applied = await stage.up(APP)
     assert applied.outcome is Outcome.SUCCEEDED, applied.failed
     recorded = await stage.recorded()
+    assert fields_with(simulation, "not-to-be-guessed") == ["rds:CreateDBInstance:MasterUserPassword"]
+    assert "not-to-be-guessed" not in str(recorded) + str(stage.told) + str(stage.plan)
     db, cache = recorded[DB].outputs, recorded[CACHE].outputs
     environment = {each["name"]: each["value"] for each in (await task(stage))["environment"]}
     assert environment["REDIS_URL"] == f"rediss://{cache['address']}:6379/0"
@@ -78,7 +95,7 @@ async def test_stores_come_up_are_found_stay_change_and_go(stage: Stage, simulat
     assert simulation.problems() == []
 
 
-async def test_a_password_that_nobody_gave_is_made_and_handed_on(stage: Stage) -> None:
+async def test_a_password_that_nobody_gave_is_made_and_handed_on(stage: Stage, simulation: Simulation) -> None:
     text = "services:\n  web: {image: nginx, environment: {PGHOST: db}}\n  db: {x-defang-postgres: true}\n"
     applied = await stage.up(text)
     assert applied.outcome is Outcome.SUCCEEDED, applied.failed
@@ -86,7 +103,10 @@ async def test_a_password_that_nobody_gave_is_made_and_handed_on(stage: Stage) -
     assert secret == {"name": "PGPASSWORD", "valueFrom": "/Defang/shop/prod/made-for/db/POSTGRES_PASSWORD"}
     before = await stage.account.call("ssm", "get_parameter", Name=secret["valueFrom"], WithDecryption=True)
     await stage.up(text.replace("nginx", "nginx:2"))
-    assert len(before["Parameter"]["Value"]) >= 32
+    made = before["Parameter"]["Value"]
+    assert len(made) >= 32
+    assert fields_with(simulation, made) == ["rds:CreateDBInstance:MasterUserPassword"]
+    assert made not in str(await stage.recorded()) + str(stage.told)
     again = await stage.account.call("ssm", "get_parameter", Name=secret["valueFrom"], WithDecryption=True)
     assert again["Parameter"]["Value"] == before["Parameter"]["Value"]
 
@@ -111,6 +131,7 @@ async def test_a_database_of_a_snapshot_gets_the_password_of_the_project(stage: 
     assert applied.outcome is Outcome.SUCCEEDED, applied.failed
     made = {call: count for call, count in simulation.counts().mutations().items() if "DBInstance" in call[1]}
     assert made == {("rds", "RestoreDBInstanceFromDBSnapshot"): 1, ("rds", "ModifyDBInstance"): 1}
+    assert fields_with(simulation, "not-to-be-guessed") == ["rds:ModifyDBInstance:MasterUserPassword"]
 
 
 FILES = """\
