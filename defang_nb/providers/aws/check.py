@@ -30,7 +30,8 @@ class _Check:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.table: Support = support("aws")
-        self.named = {route.service for route in front.routes(project) if route.host}
+        self.named = {route.service: route.port.target for route in front.routes(project) if route.host}
+        """Service → its port that is found by HTTPS, at its domain."""
 
     def findings(self) -> list[Diagnostic]:
         cases = [each for service in self.project.services.values() for each in self._cases(service)]
@@ -126,7 +127,7 @@ class _Check:
             yield self._told("port-protocol", service, place, target=port.target, protocol=protocol)
         elif not front.is_http(port):
             yield self._told("port-not-published", service, place, target=port.target)
-        elif port.app_protocol in ("http2", "grpc"):
+        elif port.app_protocol in ("http2", "grpc") and self.named.get(service.name) != port.target:
             words = {"target": port.target, "protocol": port.app_protocol}
             yield self._told("needs-tls", service, f"{place}.app_protocol", place, **words)
 

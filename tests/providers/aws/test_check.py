@@ -41,6 +41,12 @@ GIB = 2**30
         ("image: a\n    ports: ['53:53/udp']", "port-protocol", 4, "udp"),
         ("image: a\n    ports: ['5432:5432']", "port-not-published", 4, "5432"),
         ("image: a\n    ports: [{target: 50051, app_protocol: grpc}]", "needs-tls", 4, "grpc"),
+        (
+            "image: a\n    domainname: a.example.org\n    ports: ['80', {target: 50051, app_protocol: grpc}]",
+            "needs-tls",
+            5,
+            "domainname",
+        ),
         ("image: a\n    ports: ['80']", "plain-http", 4, "plain HTTP"),
         ("image: a\n    ulimits: {nproc: 5}", "ulimits", 4, "nproc"),
         ("image: a\n    cap_add: [NET_ADMIN]", "capabilities", 4, "NET_ADMIN"),
@@ -91,6 +97,12 @@ services:
 volumes: {data: {}}
 """
     assert check(project(text)) == []
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http2"])
+def test_what_needs_https_is_published_at_a_domain(protocol: str) -> None:
+    port = f"{{target: 50051, app_protocol: {protocol}}}"
+    assert check(project(f"services:\n  api: {{image: a, domainname: api.example.org, ports: [{port}]}}\n")) == []
 
 
 def test_every_case_of_the_code_is_in_the_table() -> None:

@@ -81,3 +81,20 @@ async def test_a_record_of_somebody_else_is_not_overwritten(stage: Stage) -> Non
     await stage.account.call("route53", "change_resource_record_sets", HostedZoneId=id_, ChangeBatch=batch)
     applied = await stage.up(APP)
     assert "leads to 192.0.2.1" in applied.failed["shop/aws:route53/Record/shop.example.org"].message
+
+
+async def test_grpc_is_taken_at_a_domain_and_another_protocol_is_another_group(stage: Stage, simulation: Simulation) -> None:
+    await zone(stage, "example.org")
+    text = "services:\n  api: {image: python, domainname: api.example.org, ports: [{target: 50051, app_protocol: grpc}]}\n"
+    for said, version in ((text, "GRPC"), (text.replace("grpc", "http2"), "HTTP2")):
+        applied = await stage.up(said)
+        assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+        [group] = (await stage.account.call("elbv2", "describe_target_groups"))["TargetGroups"]
+        assert (group["ProtocolVersion"], group["Port"]) == (version, 50051)
+        simulation.forget()
+        await stage.up(said)
+        assert stage.plan.mutations == () and simulation.counts().mutations() == {}
+    applied = await stage.down()
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    assert (await stage.account.call("elbv2", "describe_target_groups"))["TargetGroups"] == []
+    assert simulation.problems() == []

@@ -58,7 +58,7 @@ def target_check(service: Service, target: int, version: str) -> dict[str, Json]
     """What the load balancer asks of a port: the address that the service's own check asks, else whether it answers at all."""
     tuned: dict[str, Json] = {"interval": 5, "timeout": 4, "healthy": 2, "unhealthy": 3}
     if version == "GRPC":
-        return {"path": "/", "codes": "0-99", **tuned}
+        return {"path": "/AWS.ALB/healthcheck", "codes": "0-99", **tuned}  # AWS's own default: any answer will do
     check = service.healthcheck
     words = " ".join(check.test) if check is not None and not check.disable else ""
     for found in _URL.finditer(words):
