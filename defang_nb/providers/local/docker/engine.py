@@ -151,7 +151,7 @@ def refused(error: Any) -> DefangError:
     said = str(error.explanation or error)
     if error.status_code == 404:
         return NotThereError(said)
-    if error.status_code == 409:
+    if error.status_code == 409 or "is already in use by" in said:  # Podman says 500 of a name
         return TakenError(said)
     if "no space left on device" in said:
         return ProviderError("the container engine's disk is full", hint="make room: docker system df, docker system prune")

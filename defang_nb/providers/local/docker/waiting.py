@@ -113,12 +113,12 @@ class Waiter:
         """It ended, and nobody starts it again; or it was started again and again."""
         if container.state in ("exited", "dead"):
             raise await self.failure(f"{self.service} exited with code {container.code}", container.id)
-        if container.state == "restarting":
-            count = (await self.engine.ask(partial(_inspect, container=container.id)))["RestartCount"]
-            if count >= CRASHES:
-                raise await self.failure(
-                    f"{self.service} exited with code {self._codes.get(container.id, 0)} {count} times", container.id
-                )
+        # Podman has no word for what is between two starts, and starts again at once: it is seen as running, now and then.
+        if container.state == "restarting" or self.engine.found().name == "Podman":
+            details = await self.engine.ask(partial(_inspect, container=container.id))
+            if (count := details["RestartCount"]) >= CRASHES:
+                code = self._codes.get(container.id) or details["State"]["ExitCode"]
+                raise await self.failure(f"{self.service} exited with code {code} {count} times", container.id)
 
     async def _states(self) -> list[Seen]:
         wanted = set(self.containers)
