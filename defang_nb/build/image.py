@@ -37,6 +37,7 @@ class _Key(msgspec.Struct, frozen=True):
     args: tuple[tuple[str, Text], ...]
     platform: str
     inline: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def prepare(
@@ -105,7 +106,7 @@ def is_remote(context: str) -> bool:
 
 
 def _source(project: Project, key: _Key, services: tuple[str, ...], digest: str) -> ImageSource:
-    inputs = _digest((digest, key.dockerfile, key.target, key.args, key.platform))
+    inputs = _digest((digest, key.dockerfile, key.target, key.args, key.platform, *([key.labels] if key.labels else [])))
     return ImageSource(
         reference=f"{project.name}/{_repository(project, key)}:{inputs[:32]}",
         digest=digest,
@@ -115,6 +116,7 @@ def _source(project: Project, key: _Key, services: tuple[str, ...], digest: str)
         target=key.target,
         args=dict(key.args),
         platform=key.platform,
+        labels=dict(key.labels),
     )
 
 
@@ -139,14 +141,16 @@ def _repository(project: Project, key: _Key) -> str:
     inside = not place.startswith(("..", "/"))
     name = re.sub(r"[^a-z0-9]+", "-", (place if inside else Path(place).name).lower()).strip("-") or "app"
     dockerfile = "inline" if key.inline else key.dockerfile
-    usual = inside and dockerfile in ("", "Dockerfile") and not (key.target or key.args or key.platform)
-    return name if usual else f"{name}-{_digest((place, dockerfile, key.target, key.args, key.platform))[:6]}"
+    usual = inside and dockerfile in ("", "Dockerfile") and not (key.target or key.args or key.platform or key.labels)
+    told = (place, dockerfile, key.target, key.args, key.platform, *([key.labels] if key.labels else []))
+    return name if usual else f"{name}-{_digest(told)[:6]}"
 
 
 def _key(service: Service, build: Build, platform: str) -> _Key:
     wanted = service.platform or next(iter(build.platforms), "") or platform
-    args = tuple(sorted(build.args.items()))
-    return _Key(os.path.normpath(build.context), dockerfile_of(build), build.target, args, wanted, build.dockerfile_inline)
+    args, labels = tuple(sorted(build.args.items())), tuple(sorted(build.labels.items()))
+    place = os.path.normpath(build.context)
+    return _Key(place, dockerfile_of(build), build.target, args, wanted, build.dockerfile_inline, labels)
 
 
 def _digest(value: object) -> str:

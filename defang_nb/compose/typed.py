@@ -155,6 +155,7 @@ def _build(it: Map) -> Build:
         target=it.get("target", ""),
         args={key: text(value) for key, value in section(it, "args").items() if value is not None},
         platforms=tuple(it.get("platforms", ())),
+        labels=dict(section(it, "labels")),
     )
 
 

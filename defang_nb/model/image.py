@@ -37,6 +37,7 @@ class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     args: Mapping[str, Text] = {}
     platform: str = ""
+    labels: Mapping[str, str] = {}
     traits: Traits | None = None
 
     @property
@@ -44,6 +45,8 @@ class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
         """All that it is built from, as a resource's input: who uses it, and how it is when it runs, build nothing."""
         made: dict[str, Json] = msgspec.to_builtins(msgspec.structs.replace(self, services=()))
         del made["traits"]
+        if not self.labels:  # as before there were any: nothing is built anew for that
+            del made["labels"]
         return made
 
     @property

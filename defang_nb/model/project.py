@@ -41,6 +41,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     args: Mapping[str, Text] = {}
     platforms: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
 
 
 class Condition(StrEnum):

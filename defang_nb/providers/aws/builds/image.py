@@ -162,6 +162,7 @@ class ImageType:
             platform=source.platform,
             args=plain,
             secret_args=tuple(secret),
+            labels=source.labels,
         )
         wanted = Wanted(
             name=f"{self._stack}-{project}-{source.name}",

@@ -86,7 +86,7 @@ class Kaniko:
             platform=source.platform,
             args={key: value for key, value in args.items() if key not in secret},
             secret_args=tuple(key for key in secret if key in args),
-            labels=self._marks,
+            labels={**source.labels, **self._marks},
             mirrors=self._registry.mirrors,
             insecure=self._registry.insecure,
         )

@@ -71,7 +71,7 @@ def parameters(source: ImageSource, args: Mapping[str, str], labels: Mapping[str
         "target": source.target,
         "platform": source.platform,
         "buildargs": json.dumps(dict(args)) if args else "",
-        "labels": json.dumps(dict(labels)) if labels else "",
+        "labels": json.dumps({**source.labels, **labels}) if source.labels or labels else "",
         "rm": "1",
         "forcerm": "1",
     }
