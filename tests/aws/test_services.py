@@ -128,6 +128,7 @@ def test_what_makes_a_second_one_is_refused(yard: Yard) -> None:
 
 def test_stores_take_their_time(yard: Yard) -> None:
     rds, cache = yard.client("rds"), yard.client("elasticache")
+    yard.simulation.pace(0.2)  # two seconds, so that a busy machine sees them being made
     db = {"DBInstanceIdentifier": "db", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20}
     rds.create_db_instance(**db, MasterUsername="postgres", MasterUserPassword="password")
     cache.create_replication_group(ReplicationGroupId="c", ReplicationGroupDescription="c", Engine="valkey")
