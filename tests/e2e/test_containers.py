@@ -300,3 +300,28 @@ def test_orphans_are_removed_when_that_is_asked_for(shop: Shop) -> None:
         assert docker("inspect", "-f", "{{.State.Running}}", "other").strip() == "true"
     finally:
         shop.dockerd.docker("rm", "-f", "other")
+
+
+HOOKED = """\
+name: shop
+services:
+  web:
+    image: busybox
+    command: ["sh", "-c", "while true; do sleep 1; done"]
+    environment: {{GREETING: {greeting}}}
+    volumes: ["data:/data"]
+    stop_grace_period: 1s
+    post_start: [{{command: [sh, -c, "echo started $$GREETING >> /data/told"]}}]
+    pre_stop: [{{command: [sh, -c, "echo stops $$GREETING >> /data/told"]}}]
+volumes: {{data: {{}}}}
+"""
+
+
+def test_hooks_run_at_each_start_and_before_each_stop(shop: Shop) -> None:
+    shop.write(HOOKED)
+    shop.up()
+    api.restart("web", project="shop")
+    shop.write(HOOKED, greeting="hi")
+    shop.up()
+    told = shop.dockerd.docker("exec", "shop-web-1", "cat", "/data/told").splitlines()
+    assert told == ["started hello", "stops hello", "started hello", "stops hello", "started hi"]

@@ -18,7 +18,7 @@ import msgspec
 
 from defang_nb.errors import ProviderError
 from defang_nb.model.value import Json
-from defang_nb.providers.local.docker import labels, spec
+from defang_nb.providers.local.docker import hooks, labels, spec
 from defang_nb.providers.local.docker.engine import DockerEngine, NotThereError, TakenError
 from defang_nb.providers.local.process.engine import fill, parse_urn
 
@@ -157,6 +157,7 @@ def _body(engine: DockerEngine, wish: Wish, client: Any) -> dict[str, Json]:
     body["Image"] = inputs["image"]
     body["Env"] = [f"{key}={fill(value, wish.values)}" for key, value in inputs["environment"].items()]
     marks = engine.marks(project, wish.urn, service) | {labels.INPUTS: wish.hash, labels.REPLICA: str(wish.replica)}
+    marks |= hooks.marks(inputs)
     body["Labels"] = {**body.get("Labels", {}), **marks}
     bindings: dict[str, list[Json]] = {}
     for target, port in wish.backends.items():

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from defang_nb.errors import ProviderError
-from defang_nb.providers.local.docker import labels
+from defang_nb.providers.local.docker import hooks, labels
 from defang_nb.providers.local.docker.container import seen
 from defang_nb.providers.local.docker.engine import DockerEngine
 
@@ -22,10 +22,10 @@ async def restart(engine: DockerEngine, project: str, services: Sequence[str]) -
     """Raises `ProviderError` for one that can't be started."""
     found = [each for each in await engine.containers() if _wanted(each, project, services)]
     stores = [each for each in found if any(mount.get("Type") == "volume" for mount in each.get("Mounts") or ())]
-    await asyncio.gather(*(_restart(engine, each["Id"]) for each in stores))
+    await asyncio.gather(*(_restart(engine, each) for each in stores))
     if len(stores) < len(found):
         await _healthy(engine, {each["Id"] for each in stores})
-    await asyncio.gather(*(_restart(engine, each["Id"]) for each in found if each not in stores))
+    await asyncio.gather(*(_restart(engine, each) for each in found if each not in stores))
 
 
 def _wanted(found: Mapping[str, Any], project: str, services: Sequence[str]) -> bool:
@@ -33,10 +33,15 @@ def _wanted(found: Mapping[str, Any], project: str, services: Sequence[str]) -> 
     return marks.get(labels.PROJECT) == project and marks.get(labels.SERVICE) in services
 
 
-async def _restart(engine: DockerEngine, container: str) -> None:
+async def _restart(engine: DockerEngine, found: Mapping[str, Any]) -> None:
+    container, marks = found["Id"], found.get("Labels")
+
     def work(client: Any) -> None:
         stop = client.inspect_container(container)["Config"].get("StopTimeout")
+        if seen(found).running:
+            hooks.run(client, container, hooks.kept(marks, hooks.PRE_STOP))
         client.restart(container, timeout=_GRACE if stop is None else stop)
+        hooks.run(client, container, hooks.kept(marks, hooks.POST_START))
 
     await engine.ask(work)
 

@@ -14,7 +14,7 @@ from defang_nb.errors import ProviderError
 from defang_nb.model.resource import Recorded, hash_inputs
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import container as containers
-from defang_nb.providers.local.docker import labels
+from defang_nb.providers.local.docker import hooks, labels
 from defang_nb.providers.local.docker.container import LOOPBACK, Seen, Wish
 from defang_nb.providers.local.docker.engine import TakenError
 from defang_nb.providers.local.docker.fronts import Fronts
@@ -162,7 +162,7 @@ class ServiceType(LabelledType):
                 client.unpause(made)
             elif not (there and there.running):
                 client.start(made)
-                _hooks(client, made, wish.inputs.get("post_start"))
+                hooks.run(client, made, wish.inputs.get(hooks.POST_START))
         except Exception:
             if there is None:
                 client.remove_container(made, force=True, v=True)
@@ -221,7 +221,7 @@ class ServiceType(LabelledType):
 
         def remove(client: Any) -> None:
             if old.running:
-                _hooks(client, old.id, inputs.get("pre_stop"))
+                hooks.run(client, old.id, inputs.get(hooks.PRE_STOP))
             containers.remove(client, old, grace=grace, volumes=volumes)
 
         await self.engine.ask(remove)
@@ -286,20 +286,3 @@ def _endpoints(inputs: Mapping[str, Json], mine: Sequence[Seen]) -> list[Json]:
         for each in inputs["endpoints"]
         if each["target"] in given
     ]
-
-
-def _hooks(client: Any, container: str, hooks: Sequence[Mapping[str, Any]] | None) -> None:
-    """Compose's `post_start` and `pre_stop`: commands that run inside. Raises `ProviderError` when one fails."""
-    for hook in hooks or ():
-        environment = hook.get("environment") or {}
-        run = client.exec_create(
-            container,
-            list(hook["command"]),
-            user=hook.get("user", ""),
-            privileged=bool(hook.get("privileged")),
-            workdir=hook.get("working_dir") or None,
-            environment=environment,
-        )["Id"]
-        client.exec_start(run)
-        if code := client.exec_inspect(run)["ExitCode"]:
-            raise ProviderError(f"the hook {' '.join(hook['command'])!r} ended with code {code}")
