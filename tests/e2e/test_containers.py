@@ -325,3 +325,10 @@ def test_hooks_run_at_each_start_and_before_each_stop(shop: Shop) -> None:
     shop.up()
     told = shop.dockerd.docker("exec", "shop-web-1", "cat", "/data/told").splitlines()
     assert told == ["started hello", "stops hello", "started hello", "stops hello", "started hi"]
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU here")
+def test_a_gpu_where_there_is_none(shop: Shop) -> None:
+    shop.write("name: shop\nservices:\n  train:\n    image: busybox\n    command: sleep 100\n    gpus: all\n")
+    with pytest.raises(DeploymentFailedError, match="has no such device to give"):
+        shop.up()

@@ -155,6 +155,9 @@ def refused(error: Any) -> DefangError:
         return TakenError(said)
     if "no space left on device" in said:
         return ProviderError("the container engine's disk is full", hint="make room: docker system df, docker system prune")
+    if "could not select device driver" in said:
+        hint = "with a GPU, install the NVIDIA Container Toolkit; without one, leave `gpus` and `devices` out"
+        return ProviderError("the container engine has no such device to give, a GPU above all", hint=hint)
     return ProviderError(f"the container engine refused: {said}")
 
 
