@@ -60,9 +60,17 @@ def cell(page: Page, source: str) -> Locator:
 
 
 def save(page: Page) -> None:
+    """Until there is nothing to save: what a view shows last may come a moment after what a test waited for."""
+    unsaved = page.locator(".lm-TabBar-tab.jp-mod-dirty")
     page.keyboard.press("Escape")
-    page.keyboard.press("Control+s")
-    expect(page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+    for left in reversed(range(10)):
+        page.keyboard.press("Control+s")
+        try:
+            expect(unsaved).to_have_count(0, timeout=6_000)
+            return
+        except AssertionError:
+            if not left:
+                raise
 
 
 def close_notebook(page: Page, lab: Lab) -> None:
