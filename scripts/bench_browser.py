@@ -5,31 +5,28 @@ A real JupyterLab in Chromium. The clock is one, so a line that says when it was
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 import nbformat
 from leftovers import wait_until_gone
 from playwright.sync_api import Page, sync_playwright
 from table import heading, row, tell
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.e2e.conftest import BROWSER_FLAGS, BROWSERS
+from tests.e2e.jupyter import Lab, running_lab
+
 STAMPS, EVERY = 150, 0.21
 """Lines that say when they were written, and the seconds between them."""
 
-COMPOSE = {"name": "stamps", "services": {"web": {"build": ".", "command": ["sleep", "infinity"]}}}
+COMPOSE = {"name": "stamps", "services": {"web": {"build": "./stamps", "command": ["sleep", "infinity"]}}}
 DOCKERFILE = "FROM python:3-slim\nCOPY . .\nRUN python stamps.py\n"
 STAMPER = f"""
 import time
@@ -102,22 +99,27 @@ def main(folder: Path) -> None:
     if program is None:
         tell("the browser: not measured, there is no", "Chromium")
         return
-    notebooks = folder / "notebooks"
-    notebooks.mkdir()
-    (notebooks / "Dockerfile").write_text(DOCKERFILE)
-    (notebooks / "stamps.py").write_text(STAMPER)
-    (notebooks / "compose.yaml").write_text(json.dumps(COMPOSE))
-    with lab(folder, notebooks) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    own = os.environ | {"DEFANG_NB_HOME": str(folder / "home"), "DEFANG_CD_IDLE": "2", "DEFANG_ENGINE": "process"}
+    own |= {"JUPYTER_PREFER_ENV_PATH": "1"}
+    with running_lab(own, folder) as lab, sync_playwright() as playwright:
+        context = lab.folder / "stamps"
+        context.mkdir()
+        (context / "Dockerfile").write_text(DOCKERFILE)
+        (context / "stamps.py").write_text(STAMPER)
+        (lab.folder / "compose.yaml").write_text(json.dumps(COMPOSE))
+        browser = playwright.chromium.launch(executable_path=program, args=list(BROWSER_FLAGS))
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        stamps(page, address, notebooks)
-        crowd(page, address, notebooks)
+        stamps(page, lab)
+        crowd(page, lab)
         browser.close()
+    down = [sys.executable, "-m", "defang_nb", "down", "-p", "stamps", "--yes"]
+    subprocess.run(down, env=own, capture_output=True, check=True)
+    wait_until_gone(folder / "home")
 
 
-def stamps(page: Page, address: str, notebooks: Path) -> None:
+def stamps(page: Page, lab: Lab) -> None:
     """A build that says when: how old each line is once it stands on the page; and the file, with the logs of a long build."""
-    size = opened(page, address, notebooks / "stamps.ipynb", "%load_ext defang_nb", "dep = %defang up")
+    size = opened(page, lab, "stamps.ipynb", "%load_ext defang_nb", "dep = %defang up")
     page.evaluate(WATCH)
     run_all(page)
     page.locator(".jp-OutputArea", has_text="✔ live").first.wait_for(timeout=120_000)
@@ -128,12 +130,12 @@ def stamps(page: Page, address: str, notebooks: Path) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Control+s")
     page.wait_for_function("!document.querySelector('.lm-TabBar-tab.jp-mod-dirty')")
-    row("a saved notebook grows by", ((notebooks / "stamps.ipynb").stat().st_size - size) / 1000, 100, "KB")
+    row("a saved notebook grows by", ((lab.folder / "stamps.ipynb").stat().st_size - size) / 1000, 100, "KB")
 
 
-def crowd(page: Page, address: str, notebooks: Path) -> None:
+def crowd(page: Page, lab: Lab) -> None:
     """A view of many services, a tenth of which change four times a second."""
-    opened(page, address, notebooks / "crowd.ipynb", "%load_ext defang_nb\nimport ipywidgets", CROWD)
+    opened(page, lab, "crowd.ipynb", "%load_ext defang_nb\nimport ipywidgets", CROWD)
     page.evaluate(FRAMES)
     run_all(page)
     page.locator(".jp-OutputArea", has_text="the last turn").first.wait_for()
@@ -149,12 +151,13 @@ def crowd(page: Page, address: str, notebooks: Path) -> None:
     tell("   frames in the worst second, at least 30", str(min(seconds)), "30", f"{30 / max(1, min(seconds)):.2f}")
 
 
-def opened(page: Page, address: str, path: Path, *cells: str) -> int:
+def opened(page: Page, lab: Lab, name: str, *cells: str) -> int:
     """Open a new notebook; its size."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
     notebook.metadata = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
+    path = lab.folder / name
     nbformat.write(notebook, path)
-    page.goto(address.format(path.name))
+    page.goto(lab.address(name))
     page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()
     return path.stat().st_size
 
@@ -162,40 +165,6 @@ def opened(page: Page, address: str, path: Path, *cells: str) -> int:
 def run_all(page: Page) -> None:
     page.get_by_role("menubar").get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
-
-
-@contextmanager
-def lab(folder: Path, notebooks: Path) -> Iterator[str]:
-    """A JupyterLab; its address of a notebook, with {} for the name."""
-    token = secrets.token_hex(8)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {"DEFANG_NB_HOME": str(folder / "home"), "DEFANG_CD_IDLE": "2", "DEFANG_ENGINE": "process", "JUPYTER_TOKEN": token}
-    own |= {"JUPYTER_PREFER_ENV_PATH": "1", "IPYTHONDIR": str(folder / "ipython"), "JUPYTER_CONFIG_DIR": str(folder / "config")}
-    own |= {f"JUPYTER_{each}_DIR": str(folder / each.lower()) for each in ("DATA", "RUNTIME")}
-    own |= {f"JUPYTERLAB_{each}_DIR": str(folder / each.lower()) for each in ("SETTINGS", "WORKSPACES")}
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"]
-    command += [f"--ServerApp.root_dir={notebooks}", "--ServerApp.ip=127.0.0.1"]
-    with (folder / "lab.log").open("w") as log:
-        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
-    try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{port}/api/status?token={token}", timeout=5):
-                break
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}&reset"
-    finally:
-        subprocess.run(
-            [sys.executable, "-m", "defang_nb", "down", "-p", "stamps", "--yes"], env=os.environ | own, capture_output=True
-        )
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        wait_until_gone(folder / "home")
 
 
 if __name__ == "__main__":
