@@ -41,8 +41,10 @@ class History:
             by=request.by,
             rollback_of=request.rollback_of,
         )
-        await self._store.put(_RUNNING + _name(summary), b"")
-        await self._store.put(f"{_folder(summary.project, summary.id)}/request.json", msgspec.json.encode(request))
+        asked = f"{_folder(summary.project, summary.id)}/request.json"
+        await asyncio.gather(
+            self._store.put(_RUNNING + _name(summary), b""), self._store.put(asked, msgspec.json.encode(request))
+        )
         await self._store.put(f"{_INDEX}{_name(summary)}.json", msgspec.json.encode(summary))
         return summary
 

@@ -135,6 +135,8 @@ def remove(client: Any, container: Seen, *, grace: float = 10.0, volumes: bool =
                 raise
             leave_ended()
             stopped = left < _REMOVALS - 2  # it does not let itself be stopped: `force` ends it
+        else:
+            return
         try:
             client.inspect_container(container.id)
         except NotFound:

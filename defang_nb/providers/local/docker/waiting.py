@@ -12,9 +12,9 @@ from typing import Any
 
 from defang_nb.errors import DeploymentFailedError, ProviderError
 from defang_nb.model.events import LogLine, ServiceChanged, ServiceState
-from defang_nb.providers.local.docker.container import LOOPBACK, Seen, seen
+from defang_nb.providers.local.docker.container import LOOPBACK, Seen, of_urn
 from defang_nb.providers.local.docker.engine import DockerEngine
-from defang_nb.provision.ports import Emit
+from defang_nb.provision.ports import Operation
 
 FIRST_LOOK, LAST_LOOK = 0.05, 0.5
 """Seconds between looks: more and more. All who wait look together."""
@@ -23,50 +23,59 @@ CRASHES = 3
 _PORT_BUDGET = 120.0
 """Seconds that a service without a health check may take to listen."""
 _SHORTEST_BUDGET = 30.0
-_SETTLED = 0.1
+SETTLED = 0.05
 """Seconds that a container with nothing to ask it has to stay up."""
 
 
 class Waiter:
-    """Watches one service's containers."""
+    """Watches one service's containers, which were seen when they had been started."""
 
-    def __init__(self, engine: DockerEngine, emit: Emit, service: str, containers: Sequence[str], grace: float) -> None:
+    def __init__(self, engine: DockerEngine, operation: Operation, started: Sequence[Seen]) -> None:
         self.engine = engine
-        self.emit = emit
-        self.service = service
-        self.containers = list(containers)
-        self.grace = grace
+        self.emit = operation.emit
+        self.urn = operation.resource.urn
+        self.service = operation.resource.service
+        self.containers = [each.id for each in started]
         self._told = ""
         self._codes: dict[str, int] = {}
         self._began = time.monotonic()
+        # Docker tells of a health where there is a check, an image's own too; Podman does not always.
+        self._asked = engine.found().name == "Podman" or any(each.health for each in started)
 
-    async def well(self, ports: Sequence[int]) -> None:
+    async def well(self, there: Sequence[Seen], ports: Sequence[int]) -> Sequence[Seen]:
         """Until every container runs and is healthy; where nothing says what that is, listens on `ports` (of the loopback).
 
-        Raises `DeploymentFailedError`.
+        `there` is all containers of the service as they were just now. Returns them as they were at last. Raises
+        `DeploymentFailedError`.
         """
-        details = [await self.engine.ask(partial(_inspect, container=each)) for each in self.containers]
-        check = details[0]["Config"].get("Healthcheck") or {} if details else {}
+        check = await self._check()
         test = list(check.get("Test") or [])
         checked = bool(test) and test[0] != "NONE"
         budget = _budget(check) if checked else _PORT_BUDGET
         pause = FIRST_LOOK
         while True:
-            trouble = await self._trouble(test if checked else [], ports)
+            trouble = await self._trouble(self._among(there), test if checked else [], ports)
             if not trouble:
-                return
+                return there
             self.tell(f"waiting: {trouble}")
             if time.monotonic() - self._began > budget:
                 raise await self.failure(f"{self.service} did not become healthy in {budget:g} s: {trouble}")
-            left = _SETTLED - (time.monotonic() - self._began)
-            await asyncio.sleep(left if left > 0 and not (checked or ports) else pause)
+            await asyncio.sleep(pause)
             pause = min(LAST_LOOK, pause * 1.5)
+            there = await of_urn(self.engine, self.urn)
+
+    async def _check(self) -> Mapping[str, Any]:
+        """The health check that holds; empty where there is none."""
+        if not (self._asked and self.containers):
+            return {}
+        details = await self.engine.ask(partial(_inspect, container=self.containers[0]))
+        return details["Config"].get("Healthcheck") or {}
 
     async def done(self) -> float:
         """Until the one-off has ended with exit code 0; the seconds it took. Raises `DeploymentFailedError`."""
         pause = FIRST_LOOK
         while True:
-            states = await self._states()
+            states = self._among(await of_urn(self.engine, self.urn))
             if not states:
                 raise DeploymentFailedError(f"{self.service} was removed before it ended")
             if states[0].state in ("exited", "dead"):
@@ -82,8 +91,7 @@ class Waiter:
             self._told = detail
             self.emit(ServiceChanged(service=self.service, state=ServiceState.DEPLOYMENT_PENDING, detail=detail))
 
-    async def _trouble(self, test: Sequence[str], ports: Sequence[int]) -> str:
-        states = await self._states()
+    async def _trouble(self, states: Sequence[Seen], test: Sequence[str], ports: Sequence[int]) -> str:
         if len(states) < len(self.containers):
             raise await self.failure(f"{self.service}: a container was removed by somebody else")
         for each in states:
@@ -95,7 +103,7 @@ class Waiter:
         if ports:
             silent = [port for port in ports if not await asyncio.to_thread(listens, port)]
             return "nothing answers on its port yet" if silent else ""
-        return "" if time.monotonic() - self._began >= _SETTLED else "starting"
+        return ""
 
     async def _unhealthy(self, states: Sequence[Seen], test: Sequence[str]) -> str:
         """The engine asks at the check's interval only, which may be half a minute: until then we ask as well."""
@@ -120,11 +128,11 @@ class Waiter:
                 code = self._codes.get(container.id) or details["State"]["ExitCode"]
                 raise await self.failure(f"{self.service} exited with code {code} {count} times", container.id)
 
-    async def _states(self) -> list[Seen]:
-        wanted = set(self.containers)
-        found = [seen(each) for each in await self.engine.containers() if each["Id"] in wanted]
-        self._codes |= {each.id: each.code for each in found if each.code}  # it is 0 again while it is being started
-        return found
+    def _among(self, found: Sequence[Seen]) -> list[Seen]:
+        """Its own."""
+        mine = [each for each in found if each.id in self.containers]
+        self._codes |= {each.id: each.code for each in mine if each.code}  # it is 0 again while it is being started
+        return mine
 
     async def failure(self, message: str, container: str = "") -> DeploymentFailedError:
         """An error, after the last lines of the log were told."""

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from defang_nb.errors import ProviderError
-from defang_nb.model.resource import Recorded, hash_inputs
+from defang_nb.model.resource import Recorded, Resource, hash_inputs
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import container as containers
 from defang_nb.providers.local.docker import hooks, labels
@@ -19,7 +19,7 @@ from defang_nb.providers.local.docker.container import LOOPBACK, Seen, Wish
 from defang_nb.providers.local.docker.engine import TakenError
 from defang_nb.providers.local.docker.fronts import Fronts
 from defang_nb.providers.local.docker.types.base import LabelledType
-from defang_nb.providers.local.docker.waiting import Waiter
+from defang_nb.providers.local.docker.waiting import SETTLED, Waiter
 from defang_nb.providers.local.process import ports
 from defang_nb.providers.local.process.engine import parse_urn
 from defang_nb.provision.ports import Live, Made, Operation
@@ -78,11 +78,14 @@ class ServiceType(LabelledType):
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         inputs, urn = operation.resource.inputs, operation.resource.urn
-        mine = await self._mine(urn, fingerprint(inputs))
+        if not (inputs["fronts"] or inputs.get("healthcheck")):
+            await asyncio.sleep(SETTLED)
+        there = await containers.of_urn(self.engine, urn)
+        mine = [each for each in there if each.hash == fingerprint(inputs)]
         backends = [port for each in mine for port in _backends(each, inputs).values()]
-        await self._waiter(operation, mine).well(backends)
+        at_last = await Waiter(self.engine, operation, mine).well(there, backends)
         await self._publish(urn, inputs, mine)
-        await self._remove_others(urn, fingerprint(inputs), inputs)
+        await self._remove_others(at_last, operation.resource)
         return {"endpoints": _endpoints(inputs, mine)}
 
     async def find(self, urn: str) -> Made | None:
@@ -207,9 +210,9 @@ class ServiceType(LabelledType):
             if not await self.engine.ask(renamed):
                 await self._remove(old, inputs)
 
-    async def _remove_others(self, urn: str, wanted: str, inputs: Mapping[str, Json]) -> None:
-        _, service = parse_urn(urn)
-        there = await containers.of_urn(self.engine, urn)
+    async def _remove_others(self, there: Sequence[Seen], resource: Resource) -> None:
+        inputs, wanted = resource.inputs, fingerprint(resource.inputs)
+        _, service = parse_urn(resource.urn)
         surplus = [each for each in there if each.hash != wanted or each.replica > inputs["replicas"]]
         await asyncio.gather(*(self._remove(each, inputs) for each in surplus))
         for each in there:
@@ -232,11 +235,6 @@ class ServiceType(LabelledType):
         there = await containers.of_urn(self.engine, urn)
         return [each for each in there if each.hash == wanted]
 
-    def _waiter(self, operation: Operation, mine: Sequence[Seen]) -> Waiter:
-        service = operation.resource.service
-        grace = float(operation.resource.inputs["stop_grace_period"])
-        return Waiter(self.engine, operation.emit, service, [each.id for each in mine], grace)
-
 
 class JobType(ServiceType):
     """A one-off: ready when it has ended with exit code 0."""
@@ -245,7 +243,7 @@ class JobType(ServiceType):
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         mine = await self._mine(operation.resource.urn, fingerprint(operation.resource.inputs))
-        seconds = await self._waiter(operation, mine).done()
+        seconds = await Waiter(self.engine, operation, mine).done()
         return {"endpoints": [], "detail": f"exited 0 in {seconds:.0f} s"}
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
