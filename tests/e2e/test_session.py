@@ -118,7 +118,9 @@ def test_six_services_go_live_and_everything_can_be_reached(shared_lab: Lab, pag
     expect(view).to_contain_text("✔ live", timeout=UP_TIMEOUT)
     drawn = view.get_by_role("img", name="web depends on api")
     expect(drawn).to_have_attribute("aria-label", re.compile("worker depends on cache"))
-    expect(view.get_by_role("button", name="Redeploy")).to_be_visible(timeout=UP_TIMEOUT)  # the end's view takes the live one's place
+    expect(view.get_by_role("button", name="Redeploy")).to_be_visible(
+        timeout=UP_TIMEOUT
+    )  # the end's view takes the live one's place
     expect(view.get_by_role("group", name="Services")).to_have_count(1)
     rows = view.get_by_role("group", name="Services").locator("tbody tr")
     states = {"web": "✔ live", "worker": "✔ live", "api": "✔ live", "migrate": "✔ exited 0", "db": "✔ live", "cache": "✔ live"}
