@@ -17,6 +17,7 @@ from defang_nb.model.project import (
     FileObject,
     Healthcheck,
     Job,
+    ModelUse,
     Mount,
     Port,
     PortMode,
@@ -124,7 +125,7 @@ def _service(name: str, it: Map, extended: Mapping[str, Any]) -> Service:
         stop_signal=it.get("stop_signal", ""),
         stop_grace_period=seconds(it.get("stop_grace_period", "10s")),
         domainname=it.get("domainname", ""),
-        models=tuple(section(it, "models")),
+        models={key: ModelUse(**plain(each or {})) for key, each in section(it, "models").items()},
         rest=_rest(it, _SERVICE),
         **extended,
     )

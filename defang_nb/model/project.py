@@ -121,6 +121,13 @@ class StaticFiles(msgspec.Struct, frozen=True, kw_only=True):
     redirects: tuple[str, ...] = ()
 
 
+class ModelUse(msgspec.Struct, frozen=True, kw_only=True):
+    """How a service is told of a model: the variables of its address and of its name. Empty: `<NAME>_URL`, `<NAME>_MODEL`."""
+
+    endpoint_var: str = ""
+    model_var: str = ""
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """One service. `command` and `entrypoint`: None is the image's own, an empty tuple clears it.
 
@@ -159,7 +166,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     policies: tuple[str, ...] = ()
     aliases: Mapping[str, str] = {}
     dns_role: str = ""
-    models: tuple[str, ...] = ()
+    models: Mapping[str, ModelUse] = {}
     rest: Mapping[str, Any] = {}
 
     @property

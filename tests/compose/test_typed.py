@@ -13,6 +13,7 @@ from defang_nb.model.project import (
     Healthcheck,
     Managed,
     ManagedKind,
+    ModelUse,
     Mount,
     Port,
     PortMode,
@@ -157,7 +158,9 @@ def test_static_files(folder) -> None:
 
 
 def test_models(folder) -> None:
-    assert _service(folder, "models: [m]", "models: {m: {model: ai/x}}").models == ("m",)
+    assert _service(folder, "models: [m]", "models: {m: {model: ai/x}}").models == {"m": ModelUse()}
+    told = _service(folder, "models: {m: {endpoint_var: AT, model_var: IS}}", "models: {m: {model: ai/x}}").models
+    assert told == {"m": ModelUse(endpoint_var="AT", model_var="IS")}
 
 
 def test_other_extensions_are_typed(folder) -> None:

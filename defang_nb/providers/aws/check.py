@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from defang_nb.model.project import Managed, ManagedKind, Mount, Port, PortMode, Project, Service
 from defang_nb.model.source import Diagnostic
-from defang_nb.providers.aws.compile import front, sizes, stores
+from defang_nb.providers.aws.compile import front, models, sizes, stores
 from defang_nb.providers.aws.compile.tasks import STOP_SECONDS
 from defang_nb.providers.support import Support, support
 
@@ -71,12 +71,24 @@ class _Check:
     def _of(self, service: Service) -> Iterator[Diagnostic]:
         yield from self._container(service)
         yield from self._size(service)
+        yield from self._models(service)
         for index, mount in enumerate(service.volumes):
             yield from self._mount(service, f"volumes[{index}]", mount)
         for index, port in enumerate(service.ports):
             yield from self._port(service, f"ports[{index}]", port)
         if service.name not in self.named and front.published(service):
             yield self._told("plain-http", service, "ports")
+
+    def _models(self, service: Service) -> Iterator[Diagnostic]:
+        for name in service.models:
+            places, model = (f"models.{name}", "models"), models.named(self.project, name)
+            found = models.on_bedrock(model, "")
+            if name in self.project.services:
+                yield self._told("model-name-taken", service, *places, name=name)
+            elif found is None:
+                yield self._told("model-unknown", service, *places, name=name, model=model)
+            else:
+                yield self._told("model-gateway", service, *places, name=name, id=found, url=models.url(name))
 
     def _container(self, service: Service) -> Iterator[Diagnostic]:
         if not (service.image or service.build or service.static_files) and "provider" not in service.rest:

@@ -20,7 +20,10 @@ from defang_nb.providers.aws.modes import Mode
 
 SHARED = "shared"
 DEFAULT_REGION = "us-east-1"
-NOT_INCLUDED = "traffic, requests, log lines, images, files of volumes, builds and one-off tasks, which are paid for by use"
+NOT_INCLUDED = (
+    "traffic, requests, log lines, images, files of volumes, language models, builds and one-off tasks, "
+    "which are paid for by use"
+)
 _ZONES = 2
 """Zones that a load balancer is in, each with an address."""
 

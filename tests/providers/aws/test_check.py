@@ -11,11 +11,18 @@ from defang_nb.model.project import Resources
 from defang_nb.model.source import Severity
 from defang_nb.providers.aws import check as module
 from defang_nb.providers.aws.check import check
+from defang_nb.providers.aws.compile.models import on_bedrock
 from defang_nb.providers.aws.compile.sizes import LADDER, Size, impossible, nearest, size
 from defang_nb.providers.support import support
 from tests.providers.aws.plans import project
 
 GIB = 2**30
+
+
+REST = """\
+volumes: {data: {}, theirs: {external: true}}
+models: {known: {model: "ai/llama3.1:8B-Q4_K_M"}, unknown: {model: hf.co/me/mine}, db: {model: chat-default}}
+"""
 
 
 @pytest.mark.parametrize(
@@ -65,13 +72,16 @@ GIB = 2**30
         ("x-defang-postgres: true\n    environment: {POSTGRES_DB: my-app}", "store-value", 4, "begins with a letter"),
         ("image: a\n    x-defang-llm: true", "models-of-bedrock", 4, "Bedrock"),
         ("x-defang-llm: true", "nothing-to-run", 2, "neither an image"),
+        ("image: a\n    models: [known]", "model-gateway", 4, "meta.llama3-1-8b"),
+        ("image: a\n    models: [unknown]", "model-unknown", 4, "hf.co/me/mine"),
+        ("image: a\n    models: [db]", "model-name-taken", 4, "otherwise"),
         ("x-defang-mongodb: true", "unsupported", 3, "/data/db"),
         ("image: a\n    x-defang-static-files: site", "unsupported", 4, "COPY site"),
         ("x-defang-redis: true", "store-tls", 3, "rediss://"),
     ],
 )
 def test_what_can_not_be_honoured_is_told_with_its_place(said: str, code: str, line: int, words: str) -> None:
-    text = f"services:\n  web:\n    {said}\n  db: {{image: redis}}\nvolumes: {{data: {{}}, theirs: {{external: true}}}}\n"
+    text = f"services:\n  web:\n    {said}\n  db: {{image: redis}}\n{REST}"
     found = {each.code: each for each in check(project(text))}
     assert code in found, sorted(found)
     assert found[code].position is not None and found[code].position.line in (line, line - 1)
@@ -108,6 +118,30 @@ def test_what_needs_https_is_published_at_a_domain(protocol: str) -> None:
 def test_every_case_of_the_code_is_in_the_table() -> None:
     used = set(re.findall(r"""_told\("([a-z-]+)\"""", Path(module.__file__).read_text()))
     assert used == set(support("aws").by_code)
+
+
+@pytest.mark.parametrize(
+    ("said", "region", "made"),
+    [
+        ("chat-default", "eu-west-1", "eu.amazon.nova-lite-v1:0"),
+        ("chat-default", "sa-east-1", "amazon.nova-lite-v1:0"),
+        ("AI/Llama3.1", "us-east-1", "us.meta.llama3-1-8b-instruct-v1:0"),
+        ("ai/llama3.1:70B-Q4_K_M", "us-east-1", "us.meta.llama3-1-70b-instruct-v1:0"),
+        ("ai/gpt-oss:120B", "ap-south-1", "openai.gpt-oss-120b-1:0"),
+        ("ai/qwen3-coder:30B", "us-east-1", "qwen.qwen3-coder-30b-a3b-v1:0"),
+        ("ai/qwen3-vl", "us-east-1", None),
+        ("bedrock/anthropic.claude-x-v1:0", "us-east-1", "anthropic.claude-x-v1:0"),
+        (
+            "arn:aws:bedrock:us-east-1:1:application-inference-profile/x",
+            "",
+            "arn:aws:bedrock:us-east-1:1:application-inference-profile/x",
+        ),
+        ("gpt-4", "us-east-1", None),
+        ("", "us-east-1", None),
+    ],
+)
+def test_a_model_by_its_name_on_bedrock(said: str, region: str, made: str | None) -> None:
+    assert on_bedrock(said, region) == made
 
 
 def asked(cpus: float | None, gib: float | None) -> Resources:

@@ -12,7 +12,7 @@ from defang_nb.model.resource import Need, Options, Resource
 from defang_nb.model.value import Json, ref
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.bootstrap.base import Base
-from defang_nb.providers.aws.compile import discovery, front, health, stores, tasks, volumes
+from defang_nb.providers.aws.compile import discovery, front, health, models, stores, tasks, volumes
 from defang_nb.providers.aws.compile.context import Context
 from defang_nb.providers.aws.modes import Mode
 from defang_nb.providers.local.docker.stores import kind as store_kind
@@ -26,6 +26,7 @@ def compile_project(
     project: Project, images: Sequence[ImageSource], config_digests: Mapping[str, str], *, base: Base, mode: Mode, stack: str
 ) -> list[Resource]:
     """What the project's services share, their images, and for each service what it needs and its main resource."""
+    project = models.with_gateways(project, base.region)
     traits = {name: source.traits for source in images for name in source.services}
     checked = {name: health.checked(service, traits.get(name)) for name, service in project.services.items()}
     project = msgspec.structs.replace(project, services=checked)
