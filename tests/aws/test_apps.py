@@ -22,7 +22,7 @@ pytestmark = pytest.mark.e2e
 
 APPS = ROOT / "notebooks" / "apps"
 STACK = f"DEFANG_PROVIDER=aws\nAWS_REGION={REGION}\nDEFANG_CD_IDLE=5\nDEFANG_CD_ALLOW=127.0.0.1/32\n"
-PROJECTS = ("hello", "api", "dashboard", "shop")
+PROJECTS = ("hello", "api", "dashboard", "shop", "chat")
 CD = {("ecs", "RunTask"), ("ec2", "AuthorizeSecurityGroupIngress"), ("ec2", "RevokeSecurityGroupIngress")}
 """What it takes to start cd, and to let it be reached."""
 
