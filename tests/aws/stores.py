@@ -1,4 +1,5 @@
-"""Managed stores: RDS's Postgres and ElastiCache's Redis. They take their time; with a Docker engine they are really there.
+"""Managed stores: RDS's Postgres, ElastiCache's Redis, DocumentDB. They take their time; with a Docker engine they are really
+there, but for DocumentDB.
 
 Each is a container in its VPC's network that has the endpoint's name, with the engines that the package brings along for local
 stacks. They speak TLS with a certificate of an authority of the simulation's own, which tasks' containers trust.
@@ -15,7 +16,8 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 from moto.elasticache.models import ElastiCacheBackend, ReplicationGroup, elasticache_backends
-from moto.rds.models import RDSBackend, rds_backends
+from moto.rds.models import DBCluster, DBInstance, RDSBackend, rds_backends
+from moto.rds.utils import ClusterEngine, DbInstanceEngine
 
 from tests.aws.runners.container import LABEL, Engine
 
@@ -24,6 +26,7 @@ PACES = 10
 SERVER = Path(__file__).parent / "runners" / "store_server.py"
 IMAGE = "python:3.12-slim"
 CREATING = "creating"
+DOCUMENTS = "docdb"
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,12 @@ class Stores:
             own.password = given.get("auth_token") or ""
 
         ReplicationGroup.__init__ = init
-        for backend, name in ((RDSBackend, "create_db_instance"), (ElastiCacheBackend, "create_replication_group")):
+        _knows_documents()
+        for backend, name in (
+            (RDSBackend, "create_db_instance"),
+            (RDSBackend, "create_db_cluster"),
+            (ElastiCacheBackend, "create_replication_group"),
+        ):
             setattr(backend, name, self._slow(getattr(backend, name)))
 
     def _slow(self, create: Any) -> Any:
@@ -125,9 +133,31 @@ class Stores:
         return made
 
 
+def _knows_documents() -> None:
+    """moto's RDS has no DocumentDB, which is a kind of cluster to it."""
+    for kind, name in ((ClusterEngine, "list_cluster_engines"), (DbInstanceEngine, "valid_db_instance_engine")):
+        usual = getattr(kind, name)
+        setattr(kind, name, staticmethod(lambda usual=usual: [*usual(), DOCUMENTS]))
+    for kind in (DBCluster, DBInstance):
+        for name, value in (("default_port", 27017), ("default_allocated_storage", 0)):
+            setattr(kind, name, staticmethod(_for_documents(getattr(kind, name), value)))
+
+
+def _for_documents(usual: Any, value: int) -> Any:
+    def known(engine: str, *given: Any, **more: Any) -> Any:
+        return value if engine == DOCUMENTS else usual(engine, *given, **more)
+
+    return known
+
+
 def _known() -> Iterator[tuple[Any, Wanted]]:
     for account, region, rds in list(rds_backends.iter_backends()):
+        for name, it in (*rds.clusters.items(), *rds.databases.items()):
+            if it.engine == DOCUMENTS:
+                yield it, Wanted(f"{it.resource_type}/{name}", DOCUMENTS, "", 0, "", "", "", "")
         for name, it in list(rds.databases.items()):
+            if it.engine == DOCUMENTS:
+                continue
             group = getattr(it, "db_subnet_group", None)
             vpc = getattr(group, "vpc_id", None) or _default_vpc(account, region)
             kind = "postgres" if "postgres" in str(it.engine) else str(it.engine)

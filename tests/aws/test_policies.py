@@ -11,6 +11,7 @@ from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.stack import BootstrapStack
 from tests.aws.handle import REGION, Simulation
 from tests.providers.aws.stage import APP, Stage
+from tests.providers.aws.test_documents import APP as DOCUMENTS
 from tests.providers.aws.test_domains import APP as DOMAIN
 from tests.providers.aws.test_stores import APP as STORES
 from tests.providers.aws.test_stores import FILES
@@ -50,7 +51,9 @@ async def test_it_suffices_for_stores_volumes_and_domains(simulation: Simulation
     stage, text = Stage(account, base), STORES.replace("x-defang-postgres: true", "x-defang-postgres: true\n    mem_limit: 4g")
     await configured(stage, "DB_PASSWORD", "not-to-be-guessed")
     simulation.client("route53").create_hosted_zone(Name="example.org", CallerReference="1")
-    for each in (FILES, DOMAIN, STORES, text.replace("x-defang-redis: true", "x-defang-redis: true, mem_limit: 3g")):
+    larger = DOCUMENTS.replace("x-defang-mongodb: true", "mem_limit: 10g, x-defang-mongodb: {allow-downtime: true}")
+    text = text.replace("x-defang-redis: true", "x-defang-redis: true, mem_limit: 3g")
+    for each in (FILES, DOMAIN, STORES, text, DOCUMENTS, larger):
         applied = await stage.up(each)
         assert simulation.denied() == []
         assert applied.outcome is Outcome.SUCCEEDED, applied.failed

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from defang_nb.model.project import Managed, ManagedKind, Mount, Port, PortMode, Project, Service
 from defang_nb.model.source import Diagnostic
-from defang_nb.providers.aws.compile import front, models, sizes, stores
+from defang_nb.providers.aws.compile import documents, front, models, sizes, stores
 from defang_nb.providers.aws.compile.tasks import STOP_SECONDS
 from defang_nb.providers.support import Support, support
 
@@ -60,11 +60,17 @@ class _Check:
             yield self._told("store-tls", service, "x-defang-redis")
         if managed.kind is ManagedKind.POSTGRES:
             yield from self._postgres(service)
+        if managed.kind is ManagedKind.MONGODB:
+            yield self._told("store-documents", service, "x-defang-mongodb", version=documents.version(service))
+            yield from self._values(service, documents.PASSWORD, documents.USER)
 
     def _postgres(self, service: Service) -> Iterator[Diagnostic]:
         if not service.environment.get(stores.PASSWORD):
             yield self._told("store-password-made", service, "x-defang-postgres")
-        for key in (stores.PASSWORD, stores.USER, stores.NAME):
+        yield from self._values(service, stores.PASSWORD, stores.USER, stores.NAME)
+
+    def _values(self, service: Service, *keys: str) -> Iterator[Diagnostic]:
+        for key in keys:
             if (why := stores.refused(service, key)) is not None:
                 yield self._told("store-value", service, f"environment.{key}", "environment", key=key, why=why)
 

@@ -21,7 +21,7 @@ from defang_nb.providers.aws.modes import Mode
 SHARED = "shared"
 DEFAULT_REGION = "us-east-1"
 NOT_INCLUDED = (
-    "traffic, requests, log lines, images, files of volumes, language models, builds and one-off tasks, "
+    "traffic, requests, log lines, images, files of volumes, documents, language models, builds and one-off tasks, "
     "which are paid for by use"
 )
 _ZONES = 2
@@ -100,6 +100,9 @@ def _costs(resources: Sequence[Resource], mode: Mode, prices: Mapping[str, Any],
                 )
                 storage = copies * said["storage"] * price["storage"]
                 yield _cost(each.service, f"{said['storage']} GB of storage{zones}", price, storage, "storage")
+            case kinds.DOCUMENT_NODE:
+                size, price = said["class"], prices["documents"]
+                yield _cost(each.service, f"DocumentDB {size}", price, price[size] * hours, size)
             case kinds.CACHE:
                 nodes, price = 1 + said["replicas"], prices["cache"]
                 yield _cost(

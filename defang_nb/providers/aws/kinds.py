@@ -11,6 +11,7 @@ REPOSITORY, IMAGE = "aws:ecr/Repository", "aws:image/Image"
 TEXT, PASSWORD = "aws:ssm/Text", "aws:ssm/Password"
 DATABASE, SUBNETS, PARAMETERS = "aws:rds/Instance", "aws:rds/SubnetGroup", "aws:rds/ParameterGroup"
 CACHE, CACHE_SUBNETS = "aws:elasticache/ReplicationGroup", "aws:elasticache/SubnetGroup"
+DOCUMENTS, DOCUMENT_NODE = "aws:docdb/Cluster", "aws:docdb/Instance"
 CERTIFICATE, RECORD = "aws:acm/Certificate", "aws:route53/Record"
 FILES, ACCESS = "aws:efs/FileSystem", "aws:efs/AccessPoint"
 

@@ -63,13 +63,14 @@ async def test_an_older_revision_is_renewed_and_a_newer_one_is_left(
     stack: BootstrapStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await stack.install()
-    monkeypatch.setattr("defang_nb.providers.aws.bootstrap.stack.REVISION", 2)
-    monkeypatch.setattr(template, "REVISION", 2)
+    now, newer = template.REVISION, template.REVISION + 1
+    monkeypatch.setattr("defang_nb.providers.aws.bootstrap.stack.REVISION", newer)
+    monkeypatch.setattr(template, "REVISION", newer)
     assert not (await stack.status()).current
-    assert (await stack.install()).revision == 2
-    monkeypatch.setattr("defang_nb.providers.aws.bootstrap.stack.REVISION", 1)
+    assert (await stack.install()).revision == newer
+    monkeypatch.setattr("defang_nb.providers.aws.bootstrap.stack.REVISION", now)
     before = live().status
-    assert (await stack.install()).revision == 2
+    assert (await stack.install()).revision == newer
     assert live().status == before == "UPDATE_COMPLETE"
 
 

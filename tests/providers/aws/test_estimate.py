@@ -19,6 +19,7 @@ services:
   job: {image: busybox, restart: "no", command: "true", environment: [SECRET]}
   db: {image: "postgres:16", x-defang-postgres: true}
   cache: {image: redis, x-defang-redis: true}
+  docs: {image: mongo, x-defang-mongodb: true}
 """
 
 
@@ -51,6 +52,7 @@ def test_a_mode_changes_what_is_paid() -> None:
     cheap, usual, safe = (asked(mode=each) for each in ("affordable", "Balanced", "high_availability"))
     assert of(cheap, "web")[0] < of(usual, "web")[0]
     assert [2 * each for each in of(usual, "db")] == pytest.approx(of(safe, "db"))
+    assert (of(cheap, "docs"), of(safe, "docs")) == ([54.9], [54.9, 54.9])
     assert of(safe, "cache")[0] == pytest.approx(2 * of(usual, "cache")[0], abs=0.02)
 
 
@@ -62,7 +64,7 @@ def test_what_is_not_confirmed_is_told() -> None:
 
 def test_every_size_of_a_store_has_a_price_in_every_region_of_the_table() -> None:
     for each in estimates._table()["prices"]:
-        priced = each["database"].keys() | each["cache"].keys()
+        priced = each["database"].keys() | each["cache"].keys() | each["documents"].keys()
         assert {rung.name for ladder in stores.LADDERS.values() for rung in ladder} <= priced
 
 

@@ -27,6 +27,7 @@ services:
   once: {image: python, restart: "no"}
   store: {x-defang-postgres: true}
   cache: {x-defang-redis: true}
+  docs: {x-defang-mongodb: true}
   files: {image: nginx, volumes: ["data:/data"], x-defang-llm: true}
 volumes: {data: {}}
 """

@@ -1,4 +1,4 @@
-"""Managed stores: a Postgres of RDS, a Valkey of ElastiCache, in which only the project's services are let in.
+"""Managed stores: a Postgres of RDS, a Valkey of ElastiCache, a MongoDB of DocumentDB. Only the project's services are let in.
 
 The service's name, wherever an environment value has it, becomes the store's own address.
 """
@@ -11,16 +11,24 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from defang_nb.model.project import Managed, ManagedKind, Service
-from defang_nb.model.resource import Options, Resource
-from defang_nb.model.value import Json, Text, ref
-from defang_nb.providers.aws import kinds
-from defang_nb.providers.aws.compile import sizes
+from defang_nb.model.resource import Need, Options, Resource
+from defang_nb.model.value import Json, Text, config, config_keys, ref
+from defang_nb.providers.aws import kinds, names
+from defang_nb.providers.aws.compile import documents, sizes
 from defang_nb.providers.aws.compile.context import Context
 from defang_nb.providers.local.process.names import as_json, renamed
 
-PORTS: Mapping[ManagedKind, int] = {ManagedKind.POSTGRES: 5432, ManagedKind.REDIS: 6379}
-"""What a store answers at: RDS and ElastiCache are asked for the usual port."""
-TYPES: Mapping[ManagedKind, str] = {ManagedKind.POSTGRES: kinds.DATABASE, ManagedKind.REDIS: kinds.CACHE}
+PORTS: Mapping[ManagedKind, int] = {
+    ManagedKind.POSTGRES: 5432,
+    ManagedKind.REDIS: 6379,
+    ManagedKind.MONGODB: 27017,
+}
+"""What a store answers at: AWS is asked for the usual port."""
+TYPES: Mapping[ManagedKind, str] = {
+    ManagedKind.POSTGRES: kinds.DATABASE,
+    ManagedKind.REDIS: kinds.CACHE,
+    ManagedKind.MONGODB: kinds.DOCUMENT_NODE,
+}
 PASSWORD, USER, NAME = "POSTGRES_PASSWORD", "POSTGRES_USER", "POSTGRES_DB"
 """Variables of the image `postgres`, which mean here what they mean there."""
 GIVEN = "PGPASSWORD"
@@ -68,7 +76,21 @@ _CACHES = tuple(
     )
 )  # fmt: skip
 """Source: Amazon ElastiCache User Guide, "Supported node types"."""
-LADDERS: Mapping[ManagedKind, Sequence[Rung]] = {ManagedKind.POSTGRES: _DATABASES, ManagedKind.REDIS: _CACHES}
+_DOCUMENTS = tuple(
+    Rung(f"db.{name}", cpus, gib * 1024)
+    for name, cpus, gib in (
+        ("t4g.medium", 2, 4), ("r6g.large", 2, 16), ("r6g.xlarge", 4, 32), ("r6g.2xlarge", 8, 64), ("r6g.4xlarge", 16, 128),
+        ("r6g.8xlarge", 32, 256), ("r6g.16xlarge", 64, 512),
+    )
+)  # fmt: skip
+"""Source: Amazon DocumentDB Developer Guide, "Managing instance classes"."""
+LADDERS: Mapping[ManagedKind, Sequence[Rung]] = {
+    ManagedKind.POSTGRES: _DATABASES,
+    ManagedKind.REDIS: _CACHES,
+    ManagedKind.MONGODB: _DOCUMENTS,
+}
+_SECRETS: Mapping[ManagedKind, str] = {ManagedKind.POSTGRES: PASSWORD, ManagedKind.MONGODB: documents.PASSWORD}
+"""The variable of a store's password, of those that have one."""
 
 
 def is_store(service: Service) -> bool:
@@ -111,10 +133,11 @@ def rung(service: Service) -> Rung | None:
 
 
 def resources(context: Context) -> Iterator[Resource]:
-    for kind, type_ in ((ManagedKind.POSTGRES, kinds.SUBNETS), (ManagedKind.REDIS, kinds.CACHE_SUBNETS)):
-        if any(each.managed is not None and each.managed.kind is kind for each in stores(context)):
-            made: dict[str, Json] = {"subnets": list(context.base.subnets)}
-            yield context.resource(type_, kinds.STORES, made, title=f"subnets of {kind.value}")
+    there = {_managed(each).kind: None for each in stores(context)}
+    made: dict[str, Json] = {"subnets": list(context.base.subnets)}
+    for type_, of in ((kinds.SUBNETS, _SECRETS), (kinds.CACHE_SUBNETS, (ManagedKind.REDIS,))):
+        if found := [kind.value for kind in there if kind in of]:
+            yield context.resource(type_, kinds.STORES, made, title=f"subnets of {' and '.join(found)}")
     for service in stores(context):
         yield from _store(context, service)
 
@@ -127,11 +150,20 @@ def _store(context: Context, service: Service) -> Iterator[Resource]:
         "description": f"{service.name} of {context.project.name}",
     }
     yield context.resource(kinds.GROUP, _group(service), said, service=service.name, title=f"network of {service.name}")
-    if _managed(service).kind is ManagedKind.POSTGRES:
-        yield from _postgres_parts(context, service)
-        inputs = _postgres(context, service)
-    else:
-        inputs = _redis(context, service)
+    if generated(context, service):
+        name = f"{service.name}/{_SECRETS[_managed(service).kind]}"
+        yield context.resource(kinds.PASSWORD, name, {}, service=service.name, title=f"password of {service.name}")
+    match _managed(service).kind:
+        case ManagedKind.POSTGRES:
+            yield _postgres_parameters(context, service)
+            inputs = _postgres(context, service)
+        case ManagedKind.MONGODB:
+            yield _documents(context, service)
+            inputs = _documents_node(context, service)
+            if context.mode.multi_az:
+                yield _second_node(context, service, inputs)
+        case _:
+            inputs = _redis(context, service)
     yield Resource(
         urn=context.urn(main_type(service), service.name),
         type=main_type(service),
@@ -181,42 +213,68 @@ def _parameters(service: Service) -> str:
 
 def generated(context: Context, service: Service) -> str:
     """The urn of the password of a database for which none is given; "" where one is, and for other stores."""
-    if service.managed is None or service.managed.kind is not ManagedKind.POSTGRES or service.environment.get(PASSWORD):
+    variable = _SECRETS.get(service.managed.kind) if service.managed else None
+    if variable is None or service.environment.get(variable):
         return ""
-    return context.urn(kinds.PASSWORD, f"{service.name}/{PASSWORD}")
+    return context.urn(kinds.PASSWORD, f"{service.name}/{variable}")
 
 
-def _postgres_parts(context: Context, service: Service) -> Iterator[Resource]:
+def _postgres_parameters(context: Context, service: Service) -> Resource:
     # What a container takes, this takes too: a client without TLS. Nobody but the project's services gets this far.
     family: dict[str, Json] = {"family": f"postgres{major(service)}", "parameters": {"rds.force_ssl": "0"}}
     name = _parameters(service)
-    yield context.resource(kinds.PARAMETERS, name, family, service=service.name, title=f"parameters of {service.name}")
-    if generated(context, service):
-        title = f"password of {service.name}"
-        yield context.resource(kinds.PASSWORD, f"{service.name}/{PASSWORD}", {}, service=service.name, title=title)
+    return context.resource(kinds.PARAMETERS, name, family, service=service.name, title=f"parameters of {service.name}")
 
 
 def _postgres(context: Context, service: Service) -> dict[str, Json]:
     user = _said(service, USER, ("postgres",))
-    password = generated(context, service)
-    given = as_json(service.environment.get(PASSWORD, ()))
+    database = as_json(_said(service, NAME, user))
     return {
         **_common(context, service),
+        **_owned_by(context, service, as_json(user), [database]),
         "version": major(service),
         "storage": _STORAGE,
         "most_storage": _MOST,
-        "user": as_json(user),
-        "database": as_json(_said(service, NAME, user)),
-        "password": {"parameter": ref(password, "name")} if password else {"text": given},
-        "config_digests": context.digests_of([given, as_json(user), as_json(_said(service, NAME, user))]),
-        "subnets": ref(context.urn(kinds.SUBNETS, kinds.STORES), "name"),
+        "database": database,
         "parameters": ref(context.urn(kinds.PARAMETERS, _parameters(service)), "name"),
+    }
+
+
+def _owned_by(context: Context, service: Service, user: Json, more: Sequence[Json] = ()) -> dict[str, Json]:
+    """Of a database: its user with the password, and what holds for all of them. `more`: texts that may hold configuration."""
+    password = generated(context, service)
+    given = as_json(service.environment.get(_SECRETS[_managed(service).kind], ()))
+    return {
+        "user": user,
+        "password": {"parameter": ref(password, "name")} if password else {"text": given},
+        "config_digests": context.digests_of([given, user, *more]),
+        "subnets": ref(context.urn(kinds.SUBNETS, kinds.STORES), "name"),
         "deletion_protection": context.mode.deletion_protection,
     }
 
 
+def _documents(context: Context, service: Service) -> Resource:
+    user = as_json(_said(service, documents.USER, (documents.OWNER,)))
+    inputs = documents.cluster(service, {**_common(context, service), **_owned_by(context, service, user)})
+    return context.resource(
+        kinds.DOCUMENTS, service.name, inputs, service=service.name, title=f"cluster of {service.name}", protect=True
+    )
+
+
+def _documents_node(context: Context, service: Service) -> dict[str, Json]:
+    urn, common = context.urn(kinds.DOCUMENTS, service.name), _common(context, service)
+    found: dict[str, Json] = {key: ref(urn, key) for key in ("cluster", "address")}
+    return found | {key: common[key] for key in ("class", "port", "allow_downtime")}
+
+
+def _second_node(context: Context, service: Service, inputs: Mapping[str, Json]) -> Resource:
+    """In another zone: it takes over when the first is lost."""
+    title = f"second of {service.name}"
+    return context.resource(kinds.DOCUMENT_NODE, f"{service.name}/2", inputs, service=service.name, title=title, protect=True)
+
+
 def refused(service: Service, key: str) -> str | None:
-    """Why RDS does not take the value of one of the variables, as far as it is written out; None, where it does.
+    """Why AWS does not take the value of one of a store's variables, as far as it is written out; None, where it does.
 
     Source: Amazon RDS API Reference, CreateDBInstance.
     """
@@ -224,6 +282,8 @@ def refused(service: Service, key: str) -> str | None:
     if not text or not all(isinstance(part, str) for part in text):
         return None
     value = "".join(str(part) for part in text)
+    if key in (documents.PASSWORD, documents.USER):
+        return documents.refused(key, value)
     if key == PASSWORD:
         return None if fits(value) else RULE
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", value):
@@ -252,8 +312,26 @@ def _redis(context: Context, service: Service) -> dict[str, Json]:
 def environment(context: Context, service: Service, found: Mapping[str, Json]) -> dict[str, Json]:
     """A service's environment as inputs, in which stores and services have the names by which they are found (`found`)."""
     values = renamed(service.environment, found)
-    secure = [found[each.name] for each in stores(context) if each.managed and each.managed.kind is ManagedKind.REDIS]
+    for store in stores(context):
+        if _managed(store).kind is ManagedKind.MONGODB:
+            credentials = _credentials(context, store)
+            values = {key: documents.completed(value, found[store.name], credentials) for key, value in values.items()}
+    secure = [found[each.name] for each in stores(context) if _managed(each).kind is ManagedKind.REDIS]
     return {key: value if _plain_only(key) else _with_tls(value, secure) for key, value in values.items()}
+
+
+def _credentials(context: Context, store: Service) -> list[Json]:
+    """Of a MongoDB whose password was made here: what an address needs. Others' passwords stand in the addresses already."""
+    if not (urn := generated(context, store)):
+        return []
+    return [as_json(_said(store, documents.USER, (documents.OWNER,))), ":", config(f"made-for/{names.parts(urn)[1]}")]
+
+
+def made_passwords(context: Context, value: Json) -> dict[str, Need]:
+    """What has to be there before a text with made passwords can be put together."""
+    wanted = set(config_keys(value))
+    made = [urn for each in stores(context) if (urn := generated(context, each))]
+    return {urn: Need.CREATED for urn in made if f"made-for/{names.parts(urn)[1]}" in wanted}
 
 
 def passwords(context: Context, service: Service) -> dict[str, Json]:
@@ -261,7 +339,8 @@ def passwords(context: Context, service: Service) -> dict[str, Json]:
     if GIVEN in service.environment:
         return {}
     for each in stores(context):
-        if (urn := generated(context, each)) and uses(service, each):
+        is_postgres = _managed(each).kind is ManagedKind.POSTGRES
+        if is_postgres and (urn := generated(context, each)) and uses(service, each):
             return {GIVEN: ref(urn, "name")}
     return {}
 

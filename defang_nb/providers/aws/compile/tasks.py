@@ -64,8 +64,9 @@ def texts(context: Context, service: Service, hosts: Mapping[str, Json]) -> Iter
     for key, value in stores.environment(context, service, hosts).items():
         if any(config_keys(value)) and "$config" not in value:
             said = {"value": value, "config_digests": context.digests_of(value)}
+            needs = stores.made_passwords(context, value)
             yield context.resource(
-                kinds.TEXT, f"{service.name}/{key}", said, service=service.name, title=f"{key} of {service.name}"
+                kinds.TEXT, f"{service.name}/{key}", said, service=service.name, title=f"{key} of {service.name}", needs=needs
             )
 
 

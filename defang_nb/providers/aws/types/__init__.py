@@ -10,6 +10,7 @@ from defang_nb.providers.aws.types.caches import CacheSubnetGroupType, CacheType
 from defang_nb.providers.aws.types.certificates import CertificateType
 from defang_nb.providers.aws.types.databases import DatabaseType
 from defang_nb.providers.aws.types.discovery import NamespaceType, NameType
+from defang_nb.providers.aws.types.documents import DocumentNodeType, DocumentsType
 from defang_nb.providers.aws.types.files import AccessPointType, FileSystemType
 from defang_nb.providers.aws.types.groups import SecurityGroupType
 from defang_nb.providers.aws.types.inventory import Inventory, TaggedType
@@ -31,7 +32,7 @@ _TYPES: tuple[type[AwsType], ...] = (
     LoadBalancerType, ListenerType, RuleType, TargetGroupType, NamespaceType, NameType, LogGroupType, SecurityGroupType,
     RepositoryType, RoleType, TextType, TaskDefinitionType, ServiceType, JobType, ScalingTargetType,
     PasswordType, SubnetGroupType, ParameterGroupType, DatabaseType, CacheSubnetGroupType, CacheType, FileSystemType,
-    AccessPointType, CertificateType, RecordType,
+    AccessPointType, CertificateType, RecordType, DocumentsType, DocumentNodeType,
 )  # fmt: skip
 
 
