@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from defang_nb.client import begin, costs, loop, past
+from defang_nb.client import again, begin, costs, loop, past
 from defang_nb.client.begin import Checked, Files, Inputs
 from defang_nb.client.control import execute, restart, start_exec, stats
 from defang_nb.client.deployment import Deployment
@@ -257,7 +257,7 @@ def start_rollback(
     """
     workspace = _workspace(stack, working_dir)
     name = project if deployment else _project(workspace, project, working_dir)
-    return past.start_rollback(
+    return again.start_rollback(
         workspace, deployment, name, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait
     )
 
@@ -294,7 +294,7 @@ def start_repair(
 ) -> Deployment:  # fmt: skip
     """Start making a damaged record of a project readable again; what it lost is looked for where it is."""
     workspace = _workspace(stack, working_dir)
-    return past.start_refresh(workspace, _project(workspace, project, working_dir), repair=True)
+    return begin.start_refresh(workspace, _project(workspace, project, working_dir), repair=True)
 
 
 def start_refresh(
@@ -302,7 +302,7 @@ def start_refresh(
 ) -> Deployment:
     """Start comparing what is live with what is recorded (`.view.plan`); `accept` records what is live as it is."""
     workspace = _workspace(stack, working_dir)
-    return past.start_refresh(workspace, _project(workspace, project, working_dir), accept=accept)
+    return begin.start_refresh(workspace, _project(workspace, project, working_dir), accept=accept)
 
 
 def refresh(

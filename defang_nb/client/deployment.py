@@ -175,9 +175,9 @@ class Deployment:
         return self._start_rollback(None)
 
     def _start_rollback(self, which: str | None) -> Deployment:
-        from defang_nb.client import past
+        from defang_nb.client import again
 
-        return past.start_rollback(
+        return again.start_rollback(
             self._workspace, which, self.project, dry_run=False, yes=False, wait_timeout=None, lease_wait=0.0
         )
 
