@@ -137,7 +137,10 @@ class AwsProvider:
 
     async def teardown(self, say: Say) -> str:
         bucket = await BootstrapStack(self._account).teardown(say)
-        return f"the bucket {bucket}, with the record of what was deployed: delete it by hand, or leave it for the next time"
+        return (
+            f"the bucket {bucket}, with the record of what was deployed, and configuration values (`config ls`, `config rm`): "
+            "delete them by hand, or leave them for the next time"
+        )
 
     async def _prepared(self) -> Base:
         """What the bootstrap made. Raises `NotFoundError` where it was never made, or is older than we are."""

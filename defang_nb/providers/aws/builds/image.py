@@ -166,6 +166,7 @@ class ImageType:
         )
         wanted = Wanted(
             name=f"{self._stack}-{project}-{source.name}",
+            role=self._base().kaniko_role,
             mark=hashlib.sha256(f"{self._stack}/{urn}/{_tag(source)}".encode()).hexdigest()[:32],
             token=operation.token,
             image=self._kaniko,

@@ -38,9 +38,13 @@ _KILLED = 137
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `secrets`: a variable's name → the SSM parameter that holds its value. `mark` tells what is built."""
+    """One run. `secrets`: a variable's name → the SSM parameter that holds its value. `mark` tells what is built.
+
+    `role` is the ARN of what the build may do in the account: whatever its Dockerfile runs may do that too.
+    """
 
     name: str
+    role: str
     mark: str
     token: str
     image: str
@@ -116,7 +120,7 @@ class KanikoTask:
             ephemeralStorage={"sizeInGiB": _STORAGE},
             runtimePlatform={"operatingSystemFamily": "LINUX", "cpuArchitecture": architecture(wanted.platform)},
             executionRoleArn=self._base.execution_role,
-            taskRoleArn=self._base.kaniko_role,
+            taskRoleArn=wanted.role,
             tags=pairs(wanted.tags, "key", "value"),
             containerDefinitions=[self._container(wanted)],
         )

@@ -76,6 +76,8 @@ class Launcher:
             with contextlib.suppress(ConflictError):
                 version = await self._launches.claim(mine, version)
                 try:
+                    if launch is not None:
+                        await self._launches.drop(launch.id)  # a cd that was killed did not do so itself
                     task = await self._run(mine, image)
                 except BaseException:
                     with contextlib.suppress(DefangError):  # others need not wait for what does not come
