@@ -325,14 +325,19 @@ def ps(project: str | None = None, *, stack: str | None = None) -> list[ServiceS
 
 def logs(
     services: str | Sequence[str] = (), *, project: str | None = None, stack: str | None = None, follow: bool = False,
-    since: float | str | None = None, until: float | str | None = None, tail: int | None = None,
-    working_dir: str | Path | None = None,
+    since: float | str | None = None, until: float | str | None = None, tail: int | None = None, kind: str = "run",
+    containing: str = "", working_dir: str | Path | None = None,
 ) -> Iterator[LogRecord]:  # fmt: skip
-    """Lines that services wrote, in order of time. Times are epoch seconds, ISO 8601, or an age such as `10m`."""
+    """Lines that services wrote, in order of time. Times are epoch seconds, ISO 8601, or an age such as `10m`.
+
+    `kind`: `run`; where builds and cd have logs of their own (AWS), `build`, `cd` or `all`. `containing`: only lines with it.
+    """
     workspace = _workspace(stack, working_dir)
     project = _project(workspace, project, working_dir)
     names = (services,) if isinstance(services, str) else tuple(services)
-    return read_logs(workspace, project, names, follow=follow, since=since, until=until, tail=tail)
+    return read_logs(
+        workspace, project, names, follow=follow, since=since, until=until, tail=tail, kind=kind, containing=containing
+    )
 
 
 def config_set(

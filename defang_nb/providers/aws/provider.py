@@ -6,6 +6,9 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 
+import msgspec
+
+from defang_nb.build.hidden import Hidden
 from defang_nb.errors import NotFoundError, ProviderError, UsageError
 from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
@@ -13,8 +16,7 @@ from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
-from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
-from defang_nb.providers.aws import names
+from defang_nb.model.status import LogKind, LogQuery, LogRecord, ServiceStatus, Usage
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.stack import BootstrapStack, store_of
@@ -113,10 +115,16 @@ class AwsProvider:
         return await status(self._account, self._known.cluster, project, mains)
 
     async def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
-        from defang_nb.providers.aws.operate.logs import read
+        from defang_nb.providers.aws.operate.logs import read, sources
 
-        async for record in read(self._account, names.log_group(self._stack.name, project), query):
-            yield record
+        base = await self._prepared()
+        hidden = await self._hidden(project) if LogKind.BUILD in query.kinds else Hidden(())
+        async for record in read(self._account, sources(self._stack.name, project, base.log_group, query), query):
+            yield msgspec.structs.replace(record, line=hidden.text(record.line))
+
+    async def _hidden(self, project: str) -> Hidden:
+        """What a Dockerfile may have written of the project's configuration."""
+        return Hidden((await self._config.values(project, await self._config.names(project))).values())
 
     async def execute(self, project: str, execution: Execution) -> Session:
         raise UsageError(
