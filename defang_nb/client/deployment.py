@@ -164,7 +164,7 @@ class Deployment:
 
     def left(self, now: float) -> float | None:
         """About how many seconds it will go on, from how long its steps took in the past; None where that is not known."""
-        return remaining(self._view, self._pace, now)
+        return remaining(self._view, self._pace, now, self._workspace.usual)
 
     def start_again(self) -> Deployment:
         """Start deploying its project and images again, and return at once. Raises what `api.start_rollback` does."""

@@ -12,6 +12,7 @@ from defang_nb.build.hidden import Hidden
 from defang_nb.errors import NotFoundError, ProviderError, UsageError
 from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
+from defang_nb.model.pace import Usual
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
@@ -28,6 +29,7 @@ from defang_nb.providers.aws.launch.launcher import Launcher
 from defang_nb.providers.aws.launch.record import LAUNCH_VARIABLE, Launches
 from defang_nb.providers.aws.modes import mode_of
 from defang_nb.providers.aws.store import BucketStore
+from defang_nb.providers.aws.times import usual
 from defang_nb.providers.aws.types import resource_types
 from defang_nb.providers.base import Bootstrap, CdAddress, Say, Session
 from defang_nb.provision.bootstrap import bootstrap
@@ -60,6 +62,10 @@ class AwsProvider:
     @property
     def account(self) -> Account:
         return self._account
+
+    @property
+    def usual(self) -> Mapping[str, Usual]:
+        return usual()
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
         mode_of(self._stack.settings)

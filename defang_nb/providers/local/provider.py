@@ -12,6 +12,7 @@ from functools import cached_property
 from defang_nb.errors import UsageError
 from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
+from defang_nb.model.pace import Usual
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
@@ -45,6 +46,10 @@ class LocalProvider:
     @property
     def config(self) -> FileConfigStore:
         return self._config
+
+    @property
+    def usual(self) -> Mapping[str, Usual]:
+        return {}  # nothing here takes long but builds, and those take what their Dockerfile says
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
         return self._backend.check(project)
