@@ -3,5 +3,9 @@
 from defang_nb.build.archive import archive, unpack
 from defang_nb.build.context import Entry, Manifest, manifest
 from defang_nb.build.image import Prepared, prepare
+from defang_nb.build.site import Site
 
-__all__ = ["Entry", "Manifest", "Prepared", "archive", "manifest", "prepare", "unpack"]
+Packed = Prepared | Site
+"""What a workspace uploads."""
+
+__all__ = ["Entry", "Manifest", "Packed", "Prepared", "Site", "archive", "manifest", "prepare", "unpack"]

@@ -103,8 +103,7 @@ def manifest(
     except OSError as error:
         raise BuildError(f"can't read {error.filename or context}: {error.strerror}", hint=_LEAVE_OUT) from error
     entries.sort(key=lambda entry: entry.path)
-    encoder = msgspec.json.Encoder()
-    digest = hashlib.sha256(b"\n".join(encoder.encode(entry) for entry in entries)).hexdigest()
+    digest = digest_of(entries)
     warnings = tuple(_warnings(context, entries))
     return Manifest(
         context=str(context),
@@ -114,6 +113,11 @@ def manifest(
         diagnostics=warnings,
         inline=added,
     )
+
+
+def digest_of(entries: Sequence[Entry]) -> str:
+    encoder = msgspec.json.Encoder()
+    return hashlib.sha256(b"\n".join(encoder.encode(entry) for entry in entries)).hexdigest()
 
 
 _LEAVE_OUT = "leave files out that the build does not need by naming them in .dockerignore"

@@ -26,6 +26,12 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     source: ImageSource
     manifest: Manifest
     diagnostics: tuple[Diagnostic, ...] = ()
+    for_builder = True
+
+    @property
+    def key(self) -> str:
+        """Of its archive in the stack's store."""
+        return self.source.context_key
 
 
 class _Key(msgspec.Struct, frozen=True):

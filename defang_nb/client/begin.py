@@ -20,6 +20,7 @@ from defang_nb.client.stacks import load_stack
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import ComposeError, ConfigMissingError, NotFoundError, UnsupportedError, UsageError
 from defang_nb.model.events import Diagnosed, Event, Kind, Payload, Requested
+from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest, introduce, new_id
 from defang_nb.model.source import Diagnostic, Severity
@@ -29,7 +30,7 @@ from defang_nb.model.view import DeploymentView, reduce
 from defang_nb.providers.base import Say
 
 if TYPE_CHECKING:
-    from defang_nb.build.image import Prepared
+    from defang_nb.build import Packed
     from defang_nb.compose import Loaded
 
 Files = Sequence[str | Path]
@@ -104,13 +105,14 @@ def start_up(
     expected = read_plan(plan, project=checked.project.name, stack=workspace.stack.name) if plan is not None else None
     # A plan that is saved inside of a build context must not change what is built.
     without = plan if plan is not None else leave_out
-    prepared = _prepare(loaded, Path(without).absolute() if without is not None else None)
+    away = workspace.stack.provider != "local"
+    project, images, prepared = _prepare(loaded, Path(without).absolute() if without is not None else None, away=away)
     request = DeployRequest(
         deployment=new_id(),
         kind=Kind.PREVIEW if dry_run else Kind.UP,
         stack=workspace.stack,
-        project=checked.project,
-        images=tuple(each.source for each in prepared),
+        project=project,
+        images=images,
         diagnostics=(*checked.diagnostics, *(each for image in prepared for each in image.diagnostics)),
         build=build,
         dry_run=dry_run,
@@ -136,20 +138,6 @@ def start_down(
         yes=yes,
         wait_timeout=wait_timeout,
         lease_wait=lease_wait,
-        by=person(),
-    )
-    return start(workspace, request, ())
-
-
-def start_refresh(workspace: Workspace, project: str, *, accept: bool = False, repair: bool = False) -> Deployment:
-    """See `api.start_refresh` and `api.start_repair`."""
-    request = DeployRequest(
-        deployment=new_id(),
-        kind=Kind.REFRESH,
-        stack=workspace.stack,
-        project=Project(name=project, services={}),
-        accept=accept,
-        repair=repair,
         by=person(),
     )
     return start(workspace, request, ())
@@ -199,7 +187,7 @@ def project_here(folder: Path) -> str | None:
         return None
 
 
-def start(workspace: Workspace, request: DeployRequest, prepared: Sequence[Prepared]) -> Deployment:
+def start(workspace: Workspace, request: DeployRequest, prepared: Sequence[Packed]) -> Deployment:
     """A deployment that gets under way by itself."""
 
     async def begin(say: Say) -> None:
@@ -256,15 +244,22 @@ def load_project(workspace: Workspace, inputs: Inputs) -> Loaded:
     )
 
 
-def _prepare(loaded: Loaded, without: Path | None) -> list[Prepared]:
+def _prepare(loaded: Loaded, without: Path | None, *, away: bool) -> tuple[Project, tuple[ImageSource, ...], list[Packed]]:
+    """The project as it is deployed, its images, and what has to be uploaded for them.
+
+    `away`: the stack does not see this machine's files.
+    """
     project = loaded.project
-    if not any(service.build for service in project.services.values()):
-        return []
-    from defang_nb.build import prepare
+    if not any(service.build or service.static_files for service in project.services.values()):
+        return project, (), []
+    from defang_nb.build import prepare, site
     from defang_nb.providers.local.paths import home
 
+    cache = home() / "cache" / "contexts"
     try:
-        return prepare(project, without=without, cache=home() / "cache" / "contexts")
+        project, sites = site.packed(project, without=without, cache=cache) if away else (project, [])
+        built = prepare(project, without=without, cache=cache)
+        return project, tuple(each.source for each in built), [*sites, *built]
     except ComposeError as error:
         raise ComposeError(error.message, hint=error.hint, diagnostics=loaded.quoted(error.diagnostics)) from None
 

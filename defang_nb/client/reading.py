@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
+from typing import TYPE_CHECKING
 
 from defang_nb.client import loop
 from defang_nb.client.times import parse_time
 from defang_nb.client.workspace import Workspace
-from defang_nb.errors import UsageError
-from defang_nb.model.status import LogKind, LogQuery, LogRecord
 
-ALL = "all"
+if TYPE_CHECKING:
+    from defang_nb.model.status import LogRecord
 
 
 def read_logs(
     workspace: Workspace, project: str, services: tuple[str, ...], *, follow: bool, since: float | str | None,
-    until: float | str | None, tail: int | None, kind: str = LogKind.RUN, containing: str = "",
+    until: float | str | None, tail: int | None,
 ) -> Iterator[LogRecord]:  # fmt: skip
     """Lines in order of time. Times are as `parse_time` takes them. Raises `UsageError` for one that it can't read."""
-    query = LogQuery(
-        services=services, since=parse_time(since), until=parse_time(until), tail=tail, follow=follow, kinds=_kinds(kind),
-        containing=containing,
-    )  # fmt: skip
+    from defang_nb.model.status import LogQuery
+
+    query = LogQuery(services=services, since=parse_time(since), until=parse_time(until), tail=tail, follow=follow)
 
     async def read() -> AsyncGenerator[LogRecord, None]:
         async for record in workspace.provider.logs(project, query):
             yield record
 
     return loop.iterate(read())
-
-
-def _kinds(kind: str) -> tuple[LogKind, ...]:
-    known = {ALL: tuple(LogKind)} | {each.value: (each,) for each in LogKind}
-    if kind not in known:
-        raise UsageError(f"there are no logs of type {kind!r}", hint=f"types: {', '.join(known)}")
-    return known[kind]

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defang_nb.errors import CdError, NotFoundError, VersionMismatchError
 from defang_nb.model.events import Event, Finished, Outcome
-from defang_nb.model.pace import Pace, Usual, pace_of
+from defang_nb.model.pace import Pace, pace_of
 from defang_nb.model.request import PROTOCOL, DeployRequest
 from defang_nb.model.stack import Stack
 from defang_nb.model.view import replay
@@ -21,7 +21,7 @@ from defang_nb.providers.history import History
 from defang_nb.providers.registry import provider_for
 
 if TYPE_CHECKING:
-    from defang_nb.build.image import Prepared
+    from defang_nb.build import Packed
     from defang_nb.client.channel import Cd
     from defang_nb.client.mailbox import MailedCd
     from defang_nb.providers.base import CdAddress
@@ -43,15 +43,10 @@ class Workspace:
         self.stack = stack
         self.provider: Provider = provider_for(stack)
 
-    @property
-    def usual(self) -> Mapping[str, Usual]:
-        """How long things usually take there, by the type of resource."""
-        return self.provider.usual
-
     async def history(self) -> History:
         return History(await self.provider.store())
 
-    async def start(self, request: DeployRequest, prepared: Sequence[Prepared], say: Say) -> None:
+    async def start(self, request: DeployRequest, prepared: Sequence[Packed], say: Say) -> None:
         """Upload what the store lacks (nothing for a dry run), and hand the request to a cd, launched if need be."""
         if not request.dry_run:
             await self.provider.prepare(say)
@@ -181,10 +176,10 @@ class Workspace:
             trouble = CdError(f"the cd of version {info.version} did not make place for a new one")
         raise trouble
 
-    async def _upload(self, prepared: Sequence[Prepared], say: Say) -> None:
+    async def _upload(self, prepared: Sequence[Packed], say: Say) -> None:
         """Archive and upload the contexts that the store does not have yet, side by side."""
         store = await self.provider.store()
-        wanted = {each.source.context_key: each for each in prepared}
+        wanted = {each.key: each for each in prepared}
         held = await asyncio.gather(*(store.list(key) for key in wanted))
         lacking = [each for each, found in zip(wanted.values(), held, strict=True) if not found]
         if not lacking:
@@ -192,13 +187,17 @@ class Workspace:
         from defang_nb.build import archive
 
         size = sum(each.manifest.size for each in lacking)
-        say(f"uploading {len(lacking)} build context{'s' if len(lacking) > 1 else ''} ({size / 2**20:.1f} MiB)")
+        contexts = sum(each.for_builder for each in lacking)
+        what = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in (
+            ("build context", contexts), ("folder", len(lacking) - contexts)) if count]  # fmt: skip
+        say(f"uploading {' and '.join(what)} ({size / 2**20:.1f} MiB)")
 
-        async def send(each: Prepared, folder: Path) -> None:
-            path = folder / each.manifest.digest
+        async def send(each: Packed, folder: Path) -> None:
+            path = folder / Path(each.key).name
             # Every cloud's builder is Kaniko, which fetches the context from the store by itself.
-            await asyncio.to_thread(archive, each.manifest, path, for_kaniko=self.stack.provider != "local")
-            await store.upload(each.source.context_key, path)
+            for_kaniko = each.for_builder and self.stack.provider != "local"
+            await asyncio.to_thread(archive, each.manifest, path, for_kaniko=for_kaniko)
+            await store.upload(each.key, path)
 
         with tempfile.TemporaryDirectory(prefix="defang-nb-") as scratch:
             async with asyncio.TaskGroup() as group:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from defang_nb.client import api
 from defang_nb.commands import secrets
 from defang_nb.commands.host import Host
-from defang_nb.commands.options import STDIN, TAIL
+from defang_nb.commands.options import STDIN
 from defang_nb.commands.parse import Invocation
 from defang_nb.commands.words import Face
 from defang_nb.errors import DefangError, UsageError
@@ -137,26 +137,15 @@ def _ps(invocation: Invocation, host: Host) -> Sequence[object]:
 
 
 def _logs(invocation: Invocation, host: Host) -> None:
-    _written(invocation, host, follow=invocation.flag("follow"), lines=None)
-
-
-def _tail(invocation: Invocation, host: Host) -> None:
-    _written(invocation, host, follow=True, lines=TAIL)
-
-
-def _written(invocation: Invocation, host: Host, *, follow: bool, lines: int | None) -> None:
-    """Show what was written; where neither lines nor a time are said, the last `lines` of it."""
-    tail, since = invocation.number("tail"), invocation.text("since")
-    last = None if since else lines
+    tail = invocation.number("tail")
+    follow = invocation.flag("follow")
     records = api.logs(
         invocation.words,
         **_about(invocation, host),
         follow=follow,
-        since=since,
+        since=invocation.text("since"),
         until=invocation.text("until"),
-        tail=last if tail is None else int(tail),
-        kind=invocation.text("kind") or "run",
-        containing=invocation.text("containing") or "",
+        tail=None if tail is None else int(tail),
     )
     host.logs(records, follow=follow)
 
@@ -321,7 +310,6 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("down",): _down,
     ("ps",): _ps,
     ("logs",): _logs,
-    ("tail",): _tail,
     ("exec",): _exec,
     ("restart",): _restart,
     ("scale",): _scale,

@@ -1,11 +1,9 @@
-"""How long a deployment will go on, guessed from how long the same steps took before; at first, from what is usual."""
+"""How long a deployment will go on, guessed from how long the same steps took before."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from statistics import median
-
-import msgspec
 
 from defang_nb.model.events import StepStatus
 from defang_nb.model.plan import Action, Step
@@ -13,17 +11,6 @@ from defang_nb.model.view import DeploymentView
 
 Pace = Mapping[tuple[str, Action], float]
 """(urn, action) → the median seconds that it took."""
-
-_QUICK = 1.0
-"""Seconds that anything takes of which nothing else is usual."""
-
-
-class Usual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many seconds one thing of a type usually takes: until it is ready, until others can use it, and until it is gone."""
-
-    ready: float
-    usable: float | None = None
-    gone: float = _QUICK
 
 
 def pace_of(views: Iterable[DeploymentView]) -> Pace:
@@ -36,50 +23,30 @@ def pace_of(views: Iterable[DeploymentView]) -> Pace:
     return {key: median(seconds) for key, seconds in taken.items()}
 
 
-def remaining(view: DeploymentView, pace: Pace, now: float, usual: Mapping[str, Usual] | None = None) -> float | None:
-    """Seconds along the longest way through what is left. None without a plan, or with a step that is not known.
-
-    `usual`: by type, for steps that were never made before; where there are such, each step is known.
-    """
+def remaining(view: DeploymentView, pace: Pace, now: float) -> float | None:
+    """Seconds along the longest way through what is left. None without a plan, or with a step that is not known."""
     if view.plan is None or view.done or not view.plan.mutations:
         return None
-    usable: dict[str, float] = {}
-    longest = 0.0
+    ends: dict[str, float] = {}
     for step in _in_order(view.plan.mutations):
-        seconds = _taken(step, pace, usual or {})
+        seconds = _left(step, view, pace, now)
         if seconds is None:
             return None
-        begun = max((usable.get(each, 0.0) for each in step.after), default=0.0)
-        usable[step.urn] = begun + _left(step, view, now, _until_usable(step, seconds, usual or {}))
-        longest = max(longest, begun + _left(step, view, now, seconds))
-    return longest
+        ends[step.urn] = seconds + max((ends.get(each, 0.0) for each in step.after), default=0.0)
+    return max(ends.values())
 
 
-def _taken(step: Step, pace: Pace, usual: Mapping[str, Usual]) -> float | None:
-    """What the step took before; else what is usual for its type."""
-    before = pace.get((step.urn, step.action))
-    if before is None:
-        same = [seconds for (urn, _), seconds in pace.items() if urn == step.urn]
-        before = median(same) if same else None
-    if before is not None or not usual:
-        return before
-    its = usual.get(step.type, Usual(_QUICK))
-    return its.gone if step.action is Action.DELETE else its.ready
-
-
-def _until_usable(step: Step, seconds: float, usual: Mapping[str, Usual]) -> float:
-    """What others wait for: not always for its end."""
-    its = usual.get(step.type)
-    if its is None or its.usable is None or step.action is Action.DELETE:
-        return seconds
-    return min(seconds, its.usable)
-
-
-def _left(step: Step, view: DeploymentView, now: float, seconds: float) -> float:
+def _left(step: Step, view: DeploymentView, pace: Pace, now: float) -> float | None:
     begun = view.steps.get(step.urn)
-    if begun is None:
-        return seconds
-    return 0.0 if begun.finished is not None else max(0.0, seconds - (now - begun.started))
+    if begun is not None and begun.finished is not None:
+        return 0.0
+    usual = pace.get((step.urn, step.action))
+    if usual is None:
+        same = [seconds for (urn, _), seconds in pace.items() if urn == step.urn]
+        usual = median(same) if same else None
+    if usual is None or begun is None:
+        return usual
+    return max(0.0, usual - (now - begun.started))
 
 
 def _in_order(steps: Iterable[Step]) -> list[Step]:

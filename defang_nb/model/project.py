@@ -5,8 +5,10 @@ Field names and meanings are those of the Compose specification (compose-spec, 2
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -115,10 +117,31 @@ class Managed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaticFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """`x-defang-static-files`: `folder` (absolute, or relative to the build's output) is served as it is."""
+    """`x-defang-static-files`: `folder` is served as it is; `Project.site_folder` tells where it is.
+
+    `redirects`: `/old=/new`, where nothing is at the first, and `/*=/index.html`, which is served in place of all that is not
+    there. `digest` and `key` are what a workspace adds for a stack elsewhere: what is in it, and its archive in the store.
+    """
 
     folder: str
     redirects: tuple[str, ...] = ()
+    digest: str = ""
+    key: str = ""
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """Path → where it leads."""
+        pairs = (each.partition("=")[::2] for each in self.redirects if "=" in each)
+        return {path: target for path, target in pairs if path != EVERYTHING}
+
+    @property
+    def fallback(self) -> str:
+        """The path of what is served in place of all that is not there; "" for nothing."""
+        return next((each.partition("=")[2] for each in reversed(self.redirects) if each.startswith(f"{EVERYTHING}=")), "")
+
+
+EVERYTHING = "/*"
+"""What stands for every path that is not there, in the redirects of static files."""
 
 
 class ModelUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,6 +263,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
             cut = max(path.rfind("."), path.rfind("["))
             path = path[:cut] if cut > 0 else ""
         return None
+
+    def site_folder(self, service: Service) -> str:
+        """The folder of its static files: in its build's output, else on the workspace, relative to the project's folder."""
+        folder = service.static_files.folder if service.static_files else ""
+        return folder if service.build else os.path.normpath(PurePath(self.working_dir, folder))
 
     def config_keys(self) -> Mapping[str, tuple[str, ...]]:
         """Each configuration value that is needed, with the services (in order) that need it."""

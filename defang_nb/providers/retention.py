@@ -48,7 +48,10 @@ async def _wanted(history: History) -> set[str]:
         ups = await history.latest(project, CONTEXTS, kind=Kind.UP)
         ups += await history.latest(project, 1, kind=Kind.UP, outcome=Outcome.SUCCEEDED)
         requests = await asyncio.gather(*(history.request(project, each.id) for each in ups))
-        wanted |= {image.context_key for request in requests if request for image in request.images}
+        asked = [request for request in requests if request]
+        wanted |= {image.context_key for request in asked for image in request.images}
+        services = [service for request in asked for service in request.project.services.values()]
+        wanted |= {service.static_files.key for service in services if service.static_files}
     return wanted
 
 

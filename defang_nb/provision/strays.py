@@ -44,7 +44,7 @@ async def adopt(
     deployment: str,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Collection[str]:
-    """Record what is desired, live and not recorded; its urns. Reads nothing when all that is desired is recorded.
+    """Record what is desired, live and not recorded; its urns. Asks those types only of which something is not recorded.
 
     What it was made from is recorded as well as it can be told: then only what differs is changed, else it is updated. On a
     state that was opened without a lease it only corrects the picture in memory. Raises `DefangError`.
@@ -52,7 +52,8 @@ async def adopt(
     missing = {each.urn: each for each in desired if each.urn not in state.recorded}
     if not missing:
         return ()
-    found = {each.urn: each for each in strays(await owned(types, project, clock=clock), state)}
+    asked = {name: types[name] for name in sorted({each.type for each in missing.values()}) if name in types}
+    found = {each.urn: each for each in strays(await owned(asked, project, clock=clock), state)}
     entries = [
         End(urn=urn, recorded=_record(live, missing[urn], deployment), deployment=deployment, time=clock.now())
         for urn, live in found.items()

@@ -11,6 +11,7 @@ from tests.aws.balancer import Balancer
 from tests.aws.ecs.api import Api
 from tests.aws.ecs.task import Task
 from tests.aws.ecs.world import World
+from tests.aws.edge import Edge
 from tests.aws.formation import Formation
 from tests.aws.layer import Layer
 from tests.aws.metadata import credentials, metadata
@@ -57,6 +58,7 @@ class Parts:
     balancer: Balancer
     formation: Formation
     stores: Stores
+    edge: Edge
 
     def begin(self, url: str, docker: str = "", kaniko: str = "") -> None:
         """`url`: its own. `docker`: the host of an engine, `kaniko` the executor's image there."""
@@ -76,6 +78,7 @@ class Parts:
         self.choice.rules = list(DEFAULT)
         self.formation.clear()
         self.stores.clear()
+        self.edge.clear()
         self.world.clear()
         if self.choice.engine:
             self.choice.engine.clear()
@@ -95,7 +98,8 @@ def assemble(pace: float, registry: str = "") -> Parts:
     choice = Choice()
     world = World(lambda task: choice(task, world), Registry(registry), pace)
     stores = Stores(lambda: world.pace, lambda: choice.engine)
-    parts = Parts(layer, world, choice, Balancer(world), Formation(lambda: world.pace), stores)
+    edge = Edge(lambda: world.pace)
+    parts = Parts(layer, world, choice, Balancer(world, edge), Formation(lambda: world.pace), stores, edge)
     world.drivers.append(stores.step)
     layer.before.append(world.registry.before)
     Api(world)

@@ -1,7 +1,8 @@
 """Load balancers that answer: a forwarding server for each listener, which sends requests by its rules to healthy targets.
 
 It speaks HTTP/1.1 (and what upgrades from it). One more server is a proxy: what asks it for a load balancer's own name, or for
-a domain name that a rule has, is answered as from outside.
+a domain name that a rule has, is answered as from outside; and so is what asks it for a distribution of CloudFront (`edge.py`),
+whose HTTPS is a word in the address only.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import json
 import threading
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from moto.elbv2.models import elbv2_backends
 
 from tests.aws.ecs.world import World
+from tests.aws.edge import Answer, Edge
 
 LONGEST = 64 << 10
 """Bytes of a request's head."""
@@ -27,8 +29,9 @@ _PAUSE = 0.1
 class Balancer:
     """A thread with the servers. `addresses`: (load balancer's DNS name, listener's port) → host:port."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, edge: Edge) -> None:
         self._world = world
+        self._edge = edge
         self._servers: dict[str, asyncio.Server] = {}
         self._turn = itertools.count()
         self.addresses: dict[tuple[str, int], str] = {}
@@ -94,6 +97,10 @@ class Balancer:
         headers = [line.partition(":")[::2] for line in lines]
         host = next((value.strip() for key, value in headers if key.lower() == "host"), "")
         url = urlsplit(target if "://" in target else f"http://{host}{target}")
+        if arn is None and (served := await asyncio.to_thread(self._served, url, method)) is not None:
+            writer.write(_served_as(served, method))
+            await writer.drain()
+            return
         with self._world.lock:
             found = arn or _listener_of(url.hostname or "", url.port or 80)
             action = _action(found, method, url, headers) if found else None
@@ -120,6 +127,10 @@ class Balancer:
         await _pipe(onward, writer)
         sending.cancel()
         back.close()
+
+    def _served(self, url: SplitResult, method: str) -> Answer | None:
+        with self._world.lock:
+            return self._edge.answer(url, method)
 
     def _place(self, action: dict[str, Any]) -> tuple[tuple[str, int] | None, tuple[int, str]]:
         """Where an action sends a request, or what it answers."""
@@ -209,6 +220,12 @@ def _fits(condition: dict[str, Any], method: str, url: Any, headers: list[Any]) 
 def _said(status: int, text: str) -> bytes:
     body = text.encode()
     return f"HTTP/1.1 {status} Answered\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+def _served_as(answer: Answer, method: str) -> bytes:
+    headers = {**answer.headers, "Content-Length": str(len(answer.body)), "Connection": "close"}
+    lines = [f"HTTP/1.1 {answer.status} Answered", *(f"{key}: {value}" for key, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode("latin-1") + (b"" if method == "HEAD" else answer.body)
 
 
 async def _tunnel(target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import subprocess
@@ -53,6 +54,15 @@ class Counts:
 
     def __sub__(self, before: Counts) -> Counts:
         return Counts(Counter(self.calls) - Counter(before.calls), Counter(self.changing) - Counter(before.changing))
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An answer, with its headers' names in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -158,6 +168,16 @@ class Simulation:
         except HTTPError as refused:
             with refused:
                 return refused.code, refused.read().decode()
+
+    def visit(self, url: str, method: str = "GET") -> Visit:
+        """As a browser that follows no redirects, at an address of CloudFront, by HTTPS or not."""
+        there = http.client.HTTPConnection(urlsplit(self.proxy).netloc, timeout=20)
+        try:
+            there.request(method, url, headers={"Host": urlsplit(url).netloc})
+            answer = there.getresponse()
+            return Visit(answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read())
+        finally:
+            there.close()
 
     def forget(self) -> None:
         """Count and record anew."""

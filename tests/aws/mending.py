@@ -1,15 +1,21 @@
-"""What moto's CloudFormation can't make or delete of what our template has."""
+"""What moto's CloudFormation can't make or delete of what our template has, and what its S3 takes too literally."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 
 def mend() -> None:
-    """Route tables and policies are deleted (moto keeps them, and the network with them); buckets can have a policy."""
+    """Route tables and policies are deleted (moto keeps them, and the network with them); buckets can have a policy.
+
+    moto does not look at a policy's conditions: a statement with one is left to who is asked about it (`edge.py`).
+    """
     from moto.core.common_models import CloudFormationModel
     from moto.ec2.models.route_tables import RouteTable
+    from moto.iam.access_control import IAMPolicy, PermissionResult
     from moto.iam.models import ManagedPolicy, iam_backends
+    from moto.s3.models import FakeBucket
 
     def delete(self: Any, account_id: str, region: str) -> None:
         self._associations.clear()
@@ -43,6 +49,14 @@ def mend() -> None:
             """It is not put in force: ours denies what comes without TLS, as all does here."""
             return cls(f"{resource_name}-{cloudformation_json['Properties']['Bucket']}")
 
+    def permission(self: Any, action: str, resource: str) -> Any:
+        document = json.loads(self.policy.decode()) if self.policy else {"Statement": []}
+        plain = [each for each in document["Statement"] if not each.get("Condition")]
+        if not plain:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps({**document, "Statement": plain})).is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = permission
     RouteTable.delete = delete
     ManagedPolicy.delete = delete_policy
     _KEPT.append(BucketPolicy)

@@ -159,7 +159,6 @@ def test_names_and_flags_are_unique() -> None:
                 "down",
                 "ps",
                 "logs",
-                "tail",
                 "exec",
                 "restart",
                 "scale",

@@ -81,6 +81,13 @@ class Account:
         self._clients: dict[tuple[str, int], BaseClient] = {}
         self._making = threading.Lock()
         self._identity: Identity | None = None
+        self._elsewhere: dict[str, Account] = {}
+
+    def at(self, region: str) -> Account:
+        """The same account in another region; the same each time."""
+        if region not in self._elsewhere:
+            self._elsewhere[region] = Account({**self._settings, "AWS_REGION": region})
+        return self._elsewhere[region]
 
     @property
     def region(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from defang_nb.model.project import Managed, ManagedKind, Mount, Port, PortMode, Project, Service
+from defang_nb.model.project import Managed, ManagedKind, Mount, Port, PortMode, Project, Service, StaticFiles
 from defang_nb.model.source import Diagnostic
 from defang_nb.providers.aws.compile import documents, front, models, sizes, stores
 from defang_nb.providers.aws.compile.tasks import STOP_SECONDS
@@ -13,6 +14,8 @@ from defang_nb.providers.support import Support, support
 _PLATFORMS = ("", "linux/amd64", "linux/x86_64", "amd64", "linux/arm64", "linux/arm64/v8", "arm64", "aarch64", "linux/aarch64")
 _CAPABILITIES = ("SYS_PTRACE", "CAP_SYS_PTRACE")
 
+_REDIRECT = re.compile(r"/\*=/[^=]*|/[^=*]*=(?:/|https?://).*")
+"""From a path to a path or an address; or what is served in place of all that is not there."""
 _SIZES = ("deploy.resources.reservations", "deploy.resources.limits", "mem_reservation", "mem_limit", "cpus")
 """Where a size may be said."""
 
@@ -38,12 +41,25 @@ class _Check:
         return [*self.table.findings(self.project), *cases]
 
     def _cases(self, service: Service) -> Iterator[Diagnostic]:
-        if service.managed is None or service.managed.kind is ManagedKind.LLM:
+        if service.static_files is not None:
+            yield from self._site(service, service.static_files)
+        elif service.managed is None or service.managed.kind is ManagedKind.LLM:
             yield from self._of(service)
             if service.managed is not None:
                 yield self._told("models-of-bedrock", service, "x-defang-llm")
         elif stores.is_store(service):
             yield from self._store(service, service.managed)
+
+    def _site(self, service: Service, files: StaticFiles) -> Iterator[Diagnostic]:
+        for key in ("image", "command", "entrypoint", "environment", "volumes"):
+            if getattr(service, key):
+                yield self._told("site-ignores", service, key, what=key)
+        if service.build:
+            yield self._told("site-of-context", service, "x-defang-static-files", folder=files.folder)
+        for index, redirect in enumerate(files.redirects):
+            if not _REDIRECT.fullmatch(redirect):
+                place = f"x-defang-static-files.redirects[{index}]"
+                yield self._told("site-redirect", service, place, "x-defang-static-files", redirect=redirect)
 
     def _store(self, service: Service, managed: Managed) -> Iterator[Diagnostic]:
         if stores.rung(service) is None:

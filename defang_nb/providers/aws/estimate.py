@@ -100,6 +100,10 @@ def _costs(resources: Sequence[Resource], mode: Mode, prices: Mapping[str, Any],
                 )
                 storage = copies * said["storage"] * price["storage"]
                 yield _cost(each.service, f"{said['storage']} GB of storage{zones}", price, storage, "storage")
+            case kinds.DISTRIBUTION:
+                price = prices["edge"]
+                what = f"CloudFront, by use: about ${price['gigabyte']:g} a GB above the first {price['free']} GB of a month"
+                yield _cost(each.service, what, price, 0.0, "gigabyte")
             case kinds.DOCUMENT_NODE:
                 size, price = said["class"], prices["documents"]
                 yield _cost(each.service, f"DocumentDB {size}", price, price[size] * hours, size)
@@ -148,7 +152,7 @@ def _images(project: Project) -> list[ImageSource]:
             dockerfile="Dockerfile", platform=each.platform,
         )
         for each in project.services.values()
-        if each.build
+        if each.build and not each.static_files
     ]  # fmt: skip
 
 

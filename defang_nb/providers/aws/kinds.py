@@ -14,6 +14,9 @@ CACHE, CACHE_SUBNETS = "aws:elasticache/ReplicationGroup", "aws:elasticache/Subn
 DOCUMENTS, DOCUMENT_NODE = "aws:docdb/Cluster", "aws:docdb/Instance"
 CERTIFICATE, RECORD = "aws:acm/Certificate", "aws:route53/Record"
 FILES, ACCESS = "aws:efs/FileSystem", "aws:efs/AccessPoint"
+BUCKET, BUCKET_POLICY, SITE = "aws:s3/Bucket", "aws:s3/BucketPolicy", "aws:s3/Site"
+DISTRIBUTION, ORIGIN, EDGE_FUNCTION = "aws:cloudfront/Distribution", "aws:cloudfront/OriginAccess", "aws:cloudfront/Function"
+EDGE_CERTIFICATE = "aws:acm/EdgeCertificate"
 
-LOG_GROUP, TASK_GROUP, FRONT_GROUP, FRONT, STORES = "services", "services", "front", "front", "stores"
+LOG_GROUP, TASK_GROUP, FRONT_GROUP, FRONT, STORES, SITES = "services", "services", "front", "front", "stores", "sites"
 """The names, in their types, of what a whole project shares."""

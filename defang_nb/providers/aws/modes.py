@@ -20,6 +20,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
 
     `min_healthy` and `max_percent` bound how many of a service's tasks run during a roll-out, in percent of those wanted.
     `drain_seconds`: how long a task that goes may finish its requests. `deletion_protection`: of load balancers and stores.
+    `price_class`: CloudFront's, of distributions of static files.
     """
 
     spot: bool
@@ -30,6 +31,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     final_snapshot: bool
     multi_az: bool
     drain_seconds: int
+    price_class: str
 
 
 def modes() -> Mapping[str, Mode]:
@@ -59,7 +61,7 @@ def meanings(mode: Mode) -> list[Meaning]:
     return [Meaning(name, _word(getattr(mode, name), unit), means) for name, (unit, means) in _MEANINGS.items()]
 
 
-def _word(value: bool | int, unit: str) -> str:
+def _word(value: bool | int | str, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value}{unit}"
@@ -74,4 +76,5 @@ _MEANINGS = {
     "final_snapshot": ("", "a store that is deleted leaves a last snapshot, and keeps its backups for 7 days instead of 1"),
     "multi_az": ("", "a store has a second copy in another availability zone, which takes over"),
     "drain_seconds": (" s", "how long a task that goes may finish its requests"),
+    "price_class": ("", "from which of CloudFront's places static files are served: 100 are the cheapest, All are all of them"),
 }

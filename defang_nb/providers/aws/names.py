@@ -48,6 +48,20 @@ def called(stack: str, urn: str, *, longest: int = 255) -> str:
     return physical(plain, longest=longest)
 
 
+def bucket(account: str, region: str, stack: str, urn: str) -> str:
+    """Of the resource of `urn`. All buckets of the world share their names, which know no capitals."""
+    whole = f"{region}/{stack}/{urn}"
+    plain = re.sub(r"[^a-z0-9]+", "-", physical(stack, *parts(urn)).lower()).strip("-")
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    front = f"{bucket_prefix(account, region)}"
+    return f"{front}{plain[: 63 - len(front) - 9].rstrip('-')}-{digest}"
+
+
+def bucket_prefix(account: str, region: str) -> str:
+    """What the names of a region's buckets of projects begin with: the policies know them by it."""
+    return f"defang-site-{account}-{region}-"
+
+
 def parts(urn: str) -> tuple[str, str]:
     """Project and name of a urn, whose type has a slash in it."""
     project, _, _, name = urn.split("/", 3)
@@ -57,16 +71,6 @@ def parts(urn: str) -> tuple[str, str]:
 def log_group(stack: str, project: str) -> str:
     """Where a project's services write."""
     return f"/defang/{stack}/{project}"
-
-
-def build_logs(stack: str, project: str, image: str = "") -> str:
-    """What the streams of builds begin with, in the log group of the account's preparation: of one image, or of all."""
-    return f"build/{stack}/{project}/{image}"
-
-
-def cd_logs(stack: str) -> str:
-    """What the streams of a stack's cd begin with, beside those of builds."""
-    return f"cd/{stack}"
 
 
 def role_path(region: str, stack: str, project: str) -> str:

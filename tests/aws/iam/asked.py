@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from moto.cloudfront.models import cloudfront_backends
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
@@ -36,6 +37,8 @@ _S3 = {
     "CompleteMultipartUpload": "PutObject",
     "DeleteObjects": "DeleteObject",
     "ListBuckets": "ListAllMyBuckets",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
 }
 _TAGGING = {
     "ec2": "CreateTags",
@@ -47,6 +50,7 @@ _TAGGING = {
     "acm": "AddTagsToCertificate",
 }
 """What is asked besides where something is made with tags; `TagResource` in the other services."""
+_TAG = re.compile(r"<Tag><Key>(.*?)</Key><Value>(.*?)</Value></Tag>")
 _UNNARROWED = ("ec2:Describe", "elasticloadbalancing:Describe", "ecs:RegisterTaskDefinition", "ecs:ListClusters")
 """Actions that know no resource: only `*` allows them."""
 _EC2 = {"sg": "security-group", "subnet": "subnet", "vpc": "vpc", "eni": "network-interface", "sgr": "security-group-rule"}
@@ -85,14 +89,16 @@ def asked(call: Call, environ: Mapping[str, Any], body: bytes, account: str) -> 
     given = parameters(call, environ, body)
     prefix = _PREFIX.get(call.service, call.service)
     action = f"{prefix}:{_S3.get(call.operation, call.operation) if call.service == 's3' else call.operation}"
+    action = action.removesuffix("WithTags")
     about = frozenset({"*"}) if action.startswith(_UNNARROWED) else frozenset(_about(call, environ, given, account))
     tags = _tags(given)
     known = {f"aws:RequestTag/{key}": [value] for key, value in tags.items()} | {"aws:TagKeys": list(tags)}
     known |= _conditions(call, given, about, account)
     found = [Asked(action, about, known)]
+    if call.operation == "DeleteObjects":
+        found = _deletions(about, body)
     if tags and not action.endswith(("TagResource", "AddTags", "CreateTags", "AddTagsToResource", "TagRole")):
-        said = known | {f"{prefix}:CreateAction": [call.operation]}
-        found.append(Asked(f"{prefix}:{_TAGGING.get(call.service, 'TagResource')}", frozenset(), said))
+        found.append(Asked(f"{prefix}:{_TAGGING.get(call.service, 'TagResource')}", frozenset(), known))
     passed = {value for key, value in _leaves(given) if key in ("executionRoleArn", "taskRoleArn")}
     to = {"iam:PassedToService": ["ecs-tasks.amazonaws.com"]}
     return found + [Asked("iam:PassRole", frozenset({role}), to) for role in sorted(passed)]
@@ -105,7 +111,22 @@ def parameters(call: Call, environ: Mapping[str, Any], body: bytes) -> dict[str,
         except ValueError:
             return {}
     text = body.decode() if call.protocol in ("query", "ec2") else environ.get("QUERY_STRING", "")
-    return dict(parse_qsl(text))
+    given: dict[str, Any] = dict(parse_qsl(text))
+    if call.service == "cloudfront":
+        said = body.decode(errors="replace")
+        given |= {"Tags": dict(tags)} if (tags := _TAG.findall(said)) else {}
+        given |= {"Name": names[0]} if (names := re.findall(r"<Name>(.*?)</Name>", said)) else {}
+    return given
+
+
+def _deletions(about: frozenset[str], body: bytes) -> list[Asked]:
+    """Of several objects: each by itself, and its version, where one is named."""
+    found = []
+    for each in re.findall(r"<Object>(.*?)</Object>", body.decode()):
+        key = re.findall(r"<Key>(.*?)</Key>", each)[0]
+        action = "s3:DeleteObjectVersion" if "<VersionId>" in each else "s3:DeleteObject"
+        found += [Asked(action, frozenset({f"{bucket}/{key}"})) for bucket in about]
+    return found
 
 
 def _about(call: Call, environ: Mapping[str, Any], given: dict[str, Any], account: str) -> Iterator[str]:
@@ -114,6 +135,12 @@ def _about(call: Call, environ: Mapping[str, Any], given: dict[str, Any], accoun
         path = unquote(environ.get("PATH_INFO", "")).strip("/")
         if path:
             yield f"arn:aws:s3:::{path}"
+        return
+    if call.service == "cloudfront":
+        kind, name = ([*unquote(environ.get("PATH_INFO", "")).strip("/").split("/"), "", ""])[1:3]
+        if kind in ("distribution", "function", "origin-access-control"):
+            name = name or str(given.get("Name", "new"))
+            yield f"arn:aws:cloudfront::{account}:{kind}/{name}"
         return
     prefix = _PREFIX.get(call.service, call.service)
     for key, value in _leaves(given):
@@ -147,7 +174,7 @@ def _conditions(call: Call, given: dict[str, Any], about: frozenset[str], accoun
         role = _role(account, given["RoleName"])
         boundary = given.get("PermissionsBoundary") or (role.permissions_boundary_arn if role else None)
         known["iam:PermissionsBoundary"] = [boundary] if boundary else []
-    if call.service in ("ec2", "elbv2") and (tags := _tags_of(call, about, account)) is not None:
+    if call.service in ("ec2", "elbv2", "cloudfront") and (tags := _tags_of(call, about, account)) is not None:
         known |= {f"aws:ResourceTag/{key}": [value] for key, value in tags.items()}
         known["aws:ResourceTag"] = list(tags)
     return known
@@ -156,6 +183,9 @@ def _conditions(call: Call, given: dict[str, Any], about: frozenset[str], accoun
 def _tags_of(call: Call, about: frozenset[str], account: str) -> dict[str, str] | None:
     """Of the first resource that is there; None where none is."""
     for arn in sorted(about, key=lambda each: ":security-group/" not in each):
+        if call.service == "cloudfront":
+            tagger = cloudfront_backends[account]["aws"].tagger
+            return dict(tagger.get_tag_dict_for_resource(arn)) if ":distribution/" in arn else None
         if call.service == "ec2":
             found = ec2_backends[account][call.region].tags.get(arn.rpartition("/")[2])
             if found is not None or ":security-group/" in arn:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from defang_nb.compose import Source, load
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
@@ -20,13 +22,12 @@ BASE = Base(
     cluster=f"arn:aws:ecs:eu-central-1:{ACCOUNT}:cluster/defang", services_group="sg-services", public_group="sg-public",
     cd_group="sg-cd", log_group="/defang/cd", execution_role=f"arn:aws:iam::{ACCOUNT}:role/execution",
     cd_role=f"arn:aws:iam::{ACCOUNT}:role/cd", kaniko_role=f"arn:aws:iam::{ACCOUNT}:role/kaniko",
-    cd_image_role=f"arn:aws:iam::{ACCOUNT}:role/cd-image",
-    boundary=f"arn:aws:iam::{ACCOUNT}:policy/boundary", cd_task="defang-cd",
+    boundary=f"arn:aws:iam::{ACCOUNT}:policy/boundary", cd_task="defang-cd", kaniko_task="defang-kaniko",
     cd_repository="defang/cd", revision=1,
 )  # fmt: skip
 MODE = Mode(
     spot=True, log_days=1, min_healthy=100, max_percent=200, deletion_protection=False, final_snapshot=False, multi_az=False,
-    drain_seconds=5,
+    drain_seconds=5, price_class="PriceClass_100",
 )  # fmt: skip
 
 
@@ -46,7 +47,19 @@ def images(project: Project) -> list[ImageSource]:
     ]  # fmt: skip
 
 
+def with_sites(project: Project) -> Project:
+    """As the client would have packed static files, of folders that need not exist."""
+    packed = {
+        name: msgspec.structs.replace(
+            each, build=None, static_files=msgspec.structs.replace(files, digest="0" * 64, key=f"contexts/site-{name}.tar.gz")
+        )
+        for name, each in project.services.items()
+        if (files := each.static_files)
+    }
+    return msgspec.structs.replace(project, services={**project.services, **packed})
+
+
 def compiled(text: str, *, base: Base = BASE, mode: Mode = MODE, stack: str = STACK) -> Sequence[Resource]:
-    found = project(text)
+    found = with_sites(project(text))
     digests = {key: f"digest-of-{key}" for key in found.config_keys()}
     return compile_project(found, images(found), digests, base=base, mode=mode, stack=stack)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -12,6 +14,7 @@ from defang_nb.provision.ports import LIVE_INPUTS
 from defang_nb.provision.strays import owned
 from tests.aws.handle import Simulation, until
 from tests.providers.aws.plans import STACK, compiled
+from tests.providers.aws.sites import keep, written
 from tests.providers.aws.types_world import World
 
 WIDE = """\
@@ -28,18 +31,20 @@ services:
   store: {x-defang-postgres: true}
   cache: {x-defang-redis: true}
   docs: {x-defang-mongodb: true}
+  site: {x-defang-static-files: {folder: site, redirects: [/old=/new]}, domainname: site.example.org}
   files: {image: nginx, volumes: ["data:/data"], x-defang-llm: true}
 volumes: {data: {}}
 """
 SECRETS = {"TOKEN": "hunter2-token", "PASSWORD": "correct-horse"}
 
 
-async def wide(world: World) -> list[Resource]:
+async def wide(world: World, folder: Path) -> list[Resource]:
     """Everything at once; its image is there already."""
     for key, value in SECRETS.items():
         said = {"Name": f"/Defang/shop/{STACK}/{key}", "Value": value, "Type": "SecureString"}
         await world.account.call("ssm", "put_parameter", **said)
     await world.account.call("route53", "create_hosted_zone", Name="example.org", CallerReference="1")
+    await keep(world.account, world.base, "contexts/site-site.tar.gz", written(folder))
     image = urn("shop", kinds.IMAGE, "web")
     return [
         msgspec.structs.replace(each, inputs={**each.inputs, "image": "built@sha256:1"})
@@ -50,8 +55,8 @@ async def wide(world: World) -> list[Resource]:
     ]
 
 
-async def test_everything_is_made_found_read_and_unmade(world: World, simulation: Simulation) -> None:
-    await world.make(await wide(world))
+async def test_everything_is_made_found_read_and_unmade(world: World, simulation: Simulation, tmp_path: Path) -> None:
+    await world.make(await wide(world, tmp_path / "site"))
     live = await world.read()
     for key, record in world.recorded.items():
         found = await world.types[record.type].find(key)
@@ -77,12 +82,12 @@ async def test_everything_is_made_found_read_and_unmade(world: World, simulation
 
 
 @pytest.mark.e2e
-async def test_all_that_is_tagged_is_told(world: World) -> None:
-    await world.make(await wide(world))
+async def test_all_that_is_tagged_is_told(world: World, tmp_path: Path) -> None:
+    await world.make(await wide(world, tmp_path / "site"))
     told = {each.urn: each for each in await owned(world.types, "shop")}
     # Of all but the first two the simulation does not tell the tags.
     untold = {kinds.JOB, kinds.SCALING, kinds.LISTENER, kinds.RULE, kinds.REPOSITORY}
-    untold |= {kinds.SUBNETS, kinds.PARAMETERS, kinds.RECORD}
+    untold |= {kinds.SUBNETS, kinds.PARAMETERS, kinds.RECORD, kinds.BUCKET_POLICY, kinds.SITE}
     assert {each.urn for each in world.recorded.values() if each.type not in untold} == set(told)
     for key, live in told.items():
         record = world.recorded[key]

@@ -26,12 +26,15 @@ _WAITED = (
     "aws:rds/Instance",
     "aws:elasticache/ReplicationGroup",
     "aws:efs/FileSystem",
+    "aws:acm/EdgeCertificate",
 )
 """Types whose resources can be used by others only once they are ready."""
 
 
 async def prepared(account: Account) -> Base:
     """The network, the cluster and the boundary that everything of a project stands on."""
+    place = {"LocationConstraint": account.region}
+    await account.call("s3", "create_bucket", Bucket=BASE.bucket, CreateBucketConfiguration=place)
     vpc = (await account.call("ec2", "create_vpc", CidrBlock="10.0.0.0/16"))["Vpc"]["VpcId"]
     subnets = []
     for number, zone in enumerate("ab"):

@@ -12,7 +12,7 @@ from defang_nb.model.resource import Need, Options, Resource
 from defang_nb.model.value import Json, ref
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.bootstrap.base import Base
-from defang_nb.providers.aws.compile import discovery, front, health, models, stores, tasks, volumes
+from defang_nb.providers.aws.compile import discovery, front, health, models, sites, stores, tasks, volumes
 from defang_nb.providers.aws.compile.context import Context
 from defang_nb.providers.aws.modes import Mode
 from defang_nb.providers.local.docker.stores import kind as store_kind
@@ -37,24 +37,29 @@ def compile_project(
 def main_type(service: Service) -> str:
     if stores.is_store(service):
         return stores.main_type(service)
+    if sites.is_site(service):
+        return kinds.SITE
     return kinds.JOB if service.one_off else kinds.SERVICE
 
 
 def _resources(context: Context) -> Iterator[Resource]:
-    hosts = discovery.hosts(context) | stores.hosts(context)
+    hosts = discovery.hosts(context) | stores.hosts(context) | sites.hosts(context)
     yield from stores.resources(context)  # first, as they take longest
+    yield from sites.resources(context)
     yield from volumes.resources(context)
     yield from front.resources(context)
     yield from discovery.resources(context)
     yield from _shared(context)
     yield from _images(context)
     for service in context.project.services.values():
-        if not stores.is_store(service):
+        if sites.is_site(service):
+            yield sites.main(context, service, _needs(context, service))
+        elif not stores.is_store(service):
             yield from _service(context, service, hosts)
 
 
 def _shared(context: Context) -> Iterator[Resource]:
-    if any(True for _ in context.project.services):
+    if not all(sites.is_site(each) for each in context.project.services.values()):
         yield context.resource(kinds.LOGS, kinds.LOG_GROUP, {"days": context.mode.log_days}, title="logs")
         inputs = {
             "vpc": context.base.vpc,

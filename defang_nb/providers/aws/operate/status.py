@@ -26,16 +26,15 @@ async def status(account: Account, cluster: str, project: str, mains: Sequence[R
     running = [each for each in mains if each.type == kinds.SERVICE]
     services = await _services(account, cluster, [each.id for each in running])
     tasks = await _tasks(account, cluster) if running else []
-    answers = dict(
-        zip([each.urn for each in running], await asyncio.gather(*(_answers(each) for each in running)), strict=True)
-    )
+    asked = [each for each in mains if each.type in (kinds.SERVICE, kinds.SITE)]
+    answers = dict(zip([each.urn for each in asked], await asyncio.gather(*(_answers(each) for each in asked)), strict=True))
     found = []
     for main in sorted(mains, key=lambda each: each.service):
         if main.type == kinds.SERVICE:
             mine = [each for each in tasks if each.get("group") == f"service:{main.id}"]
             found.append(_service(project, main, services.get(main.id), mine, answers[main.urn]))
         else:
-            found.append(_other(project, main))
+            found.append(_other(project, main, answers.get(main.urn, "")))
     return found
 
 
@@ -72,14 +71,14 @@ def _word(live: Mapping[str, Any], wanted: int, running: int) -> str:
     return "crashed" if newest.get("failedTasks") or newest.get("rolloutState") == "FAILED" else "starting"
 
 
-def _other(project: str, main: Recorded) -> ServiceStatus:
-    """One that has done its work, or a store, which is as it is recorded."""
+def _other(project: str, main: Recorded, answer: str) -> ServiceStatus:
+    """One that has done its work, or a store or a site, which are as they are recorded."""
     done = main.type == kinds.JOB
     return ServiceStatus(
         project=project,
         service=main.service,
         state=("exited" if done else "running") if main.ready else "starting",
-        detail=str(main.outputs.get("detail", "")),
+        detail=", ".join(each for each in (str(main.outputs.get("detail", "")), answer) if each),
         running=0 if done else 1,
         wanted=0 if done else 1,
         exit_code=0 if done and main.ready else None,

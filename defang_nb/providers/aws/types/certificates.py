@@ -13,6 +13,7 @@ from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.types.base import ignoring, is_ours, once_free
+from defang_nb.providers.aws.types.edge import EDGE_REGION
 from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.providers.aws.types.zones import change, zone_of
 from defang_nb.provision.ports import Made, Operation, Waiting
@@ -24,7 +25,7 @@ _NEVER = ("FAILED", "VALIDATION_TIMED_OUT", "REVOKED", "EXPIRED", "INACTIVE")
 
 
 class CertificateType(TaggedType):
-    """Inputs: `host`, `target` (the name in DNS that it will lead to). Outputs: `arn`, once it is issued."""
+    """Inputs: `host`, `target` (the name in DNS that it will lead to, where that is known). Outputs: `arn`, once issued."""
 
     name = kinds.CERTIFICATE
     resource = "acm:certificate"
@@ -125,6 +126,16 @@ class CertificateType(TaggedType):
         return [each for page in pages for each in page["CertificateSummaryList"]]
 
 
+class EdgeCertificateType(CertificateType):
+    """One for CloudFront, which looks for them in one region only."""
+
+    name = kinds.EDGE_CERTIFICATE
+    region = EDGE_REGION
+
+    def __init__(self, account: Account, base: Base, stack: str) -> None:
+        super().__init__(account.at(EDGE_REGION), base, stack)
+
+
 def _record(live: Mapping[str, Any]) -> dict[str, Any] | None:
     """By which it is validated; AWS needs some seconds to say."""
     said = next((each.get("ResourceRecord") for each in live.get("DomainValidationOptions", ())), None)
@@ -138,10 +149,11 @@ def _words(record: Mapping[str, Any]) -> str:
 
 
 def _no_zone(inputs: Mapping[str, Json], record: Mapping[str, Any]) -> DefangError:
-    host = inputs["host"]
+    host, target = inputs["host"], inputs.get("target")
+    leading = f"{host} CNAME {target}" if target else f"for {host} the one that is told then"
     return DeploymentFailedError(
         f"no zone of Route 53 in this account has {host}: create these records where its zone is: {_words(record)}, and "
-        f"{host} CNAME {inputs['target']}",
+        f"{leading}",
         hint="then `up` again goes on; or create the zone in Route 53, or leave `domainname` out",
     )
 

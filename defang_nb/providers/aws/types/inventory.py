@@ -60,12 +60,13 @@ class Inventory:
 class TaggedType(AwsType):
     """One whose resources the tagging API knows as `resource`; `of_service`: each is a service's own.
 
-    `holds_data`: what is in them can't be made again.
+    `holds_data`: what is in them can't be made again. `region`: where the tags of what is everywhere are; "": in the stack's.
     """
 
     resource: ClassVar[str]
     of_service: ClassVar[bool] = True
     holds_data: ClassVar[bool] = False
+    region: ClassVar[str] = ""
     inventory: Inventory
 
     async def owned(self, project: str = "") -> Sequence[Live]:

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from defang_nb.errors import ProviderError
+from defang_nb.model.events import LogLine
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.types.base import AwsType, ignoring
+from defang_nb.providers.aws.types.distributions import distributions
 from defang_nb.provision.ports import Made, Operation
 
 _GONE = ("NoSuchHostedZone", "InvalidChangeBatch")
 _OURS = "defang-"
-"""What the names of our load balancers begin with."""
+"""What the names of our load balancers begin with, and the comments of our distributions."""
+_EDGE = ".cloudfront.net"
 
 
 async def zone_of(account: Account, host: str) -> str:
@@ -35,9 +38,9 @@ async def change(account: Account, zone: str, action: str, record: Mapping[str, 
 
 
 class RecordType(AwsType):
-    """Inputs: `host`, `target` and `target_zone` (of a load balancer). Outputs: `zone`: "" where the zone is elsewhere.
+    """Inputs: `host`, `target` and `target_zone` (of a load balancer or a distribution). Outputs: `zone`.
 
-    Then the record is its owner's to make: the certificate's error has said which.
+    That is "" where the zone is elsewhere: then the record is its owner's to make, and is told.
     """
 
     name = kinds.RECORD
@@ -46,9 +49,13 @@ class RecordType(AwsType):
     async def create(self, operation: Operation) -> Made:
         inputs = operation.resource.inputs
         host, zone = inputs["host"], await zone_of(self.account, inputs["host"])
-        if zone:
+        if not zone:
+            line = f"the zone of {host} is not in this account: create the record {host} CNAME {inputs['target']} where it is"
+            operation.emit(LogLine(service=operation.resource.service, line=line))
+        else:
             there = await self._there(zone, host)
-            if there is not None and there.rstrip(".") != inputs["target"] and _OURS not in there:
+            known = {inputs["target"], operation.previous.inputs.get("target") if operation.previous else None}
+            if there is not None and there.rstrip(".") not in known and _OURS not in there:
                 raise ProviderError(
                     f"there is a record for {host} already, which leads to {there or 'elsewhere'}",
                     hint="remove it from its zone",
@@ -63,7 +70,7 @@ class RecordType(AwsType):
         host = names.parts(urn)[1]
         zone = await zone_of(self.account, host)
         there = await self._there(zone, host) if zone else None
-        return Made(id=host, outputs={"zone": zone}) if there is not None and _OURS in there else None
+        return Made(id=host, outputs={"zone": zone}) if there and await self._leads_to_ours(there.rstrip(".")) else None
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
         found: dict[str, Mapping[str, Json] | None] = {}
@@ -76,6 +83,13 @@ class RecordType(AwsType):
     async def delete(self, recorded: Recorded) -> None:
         if zone := recorded.outputs.get("zone"):
             await change(self.account, zone, "DELETE", _alias(recorded.inputs))
+
+    async def _leads_to_ours(self, target: str) -> bool:
+        """A distribution's own name does not tell whose it is."""
+        if not target.endswith(_EDGE):
+            return _OURS in target
+        found = await distributions(self.account)
+        return any(each["DomainName"] == target and each["Comment"].startswith(f"{_OURS}{self.stack}-") for each in found)
 
     async def _there(self, zone: str, host: str) -> str | None:
         """Where a name leads to, as far as a record of an address or an alias says; None without one."""

@@ -146,7 +146,7 @@ class _Compiler:
         if found := service.static_files:
             mounts.append(Mount(kind="bind", source=self.site_script, target=SITE_SCRIPT, read_only=True))
             if not service.build:
-                mounts.append(Mount(kind="bind", source=found.folder, target=SITE_FOLDER, read_only=True))
+                mounts.append(Mount(kind="bind", source=self.project.site_folder(service), target=SITE_FOLDER, read_only=True))
             folder = found.folder if service.build else SITE_FOLDER
             service = msgspec.structs.replace(
                 service,

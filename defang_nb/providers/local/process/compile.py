@@ -169,7 +169,7 @@ class _Compiler:
             "plain_postgres": any(embedded.store_kind(each) is ManagedKind.POSTGRES for each in self.project.services.values()),
         }
         if service.static_files:
-            inputs |= {"folder": service.static_files.folder, "redirects": list(service.static_files.redirects)}
+            inputs |= {"folder": self.project.site_folder(service), "redirects": list(service.static_files.redirects)}
         return inputs
 
     def _needs(self, service: Service) -> dict[str, Need]:
