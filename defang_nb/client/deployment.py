@@ -58,7 +58,7 @@ class Deployment:
         self._view = view
         self._held = Held()
         self._latest: Event | None = None
-        self._pace: Pace = {}
+        self._pace = Pace()
         self._subscribers: list[Subscriber] = []
         self._error: DefangError | None = None
         self._accepted: concurrent.futures.Future[None] = concurrent.futures.Future()

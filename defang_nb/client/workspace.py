@@ -100,11 +100,15 @@ class Workspace:
             yield event
 
     async def pace(self, project: str, deployment: str) -> Pace:
-        """How long the steps of the project's last deployments took, but for those of `deployment`."""
+        """How long the steps of its last deployments took; of a project that is new here, those of all projects."""
         history = await self.history()
-        ended = await history.latest(project, _PACED, outcome=Outcome.SUCCEEDED)
-        told = await asyncio.gather(*(history.events(project, each.id) for each in ended if each.id != deployment))
-        return pace_of(replay(events[0].deployment, events) for events in told if events)
+        for whose in (project, None):
+            ended = await history.latest(whose, _PACED, outcome=Outcome.SUCCEEDED)
+            told = await asyncio.gather(*(history.events(each.project, each.id) for each in ended if each.id != deployment))
+            pace = pace_of(replay(events[0].deployment, events) for events in told if events)
+            if pace.steps:
+                break
+        return pace
 
     async def cancel(self, deployment: str) -> None:
         """Raises `NotFoundError` when no cd runs it."""

@@ -124,6 +124,12 @@ class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="step_started")
     title: str = ""
 
 
+class StepMade(msgspec.Struct, frozen=True, kw_only=True, tag="step_made"):
+    """What the step makes is there; from now on it is waited for until it is ready (its health checks succeed)."""
+
+    urn: str
+
+
 class StepStatus(StrEnum):
     RUNNING = "running"
     DONE = "done"
@@ -169,6 +175,7 @@ Payload = (
     | LogLine
     | Planned
     | StepStarted
+    | StepMade
     | StepFinished
     | EndpointFound
     | Diagnosed

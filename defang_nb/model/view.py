@@ -25,6 +25,7 @@ from defang_nb.model.events import (
     Stage,
     StageChanged,
     StepFinished,
+    StepMade,
     StepStarted,
     StepStatus,
 )
@@ -81,7 +82,7 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
-    """One bar of the timeline."""
+    """One bar of the timeline. `made`: when what it makes was there, and the wait until it is ready began (None: no such wait)."""
 
     urn: str
     action: Action
@@ -89,6 +90,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     service: str = ""
     status: StepStatus = StepStatus.RUNNING
     started: float = 0.0
+    made: float | None = None
     finished: float | None = None
     message: str = ""
 
@@ -165,6 +167,8 @@ def reduce(view: DeploymentView, event: Event) -> DeploymentView:
         case StepStarted() as it:
             step = StepView(urn=it.urn, action=it.action, title=it.title, service=it.service, started=event.time)
             return msgspec.structs.replace(view, steps={**view.steps, it.urn: step})
+        case StepMade(urn=urn):
+            return _with_made(view, urn, event.time)
         case StepFinished() as it:
             begun = view.steps.get(it.urn) or _never_begun(view, it, event.time)
             step = msgspec.structs.replace(begun, status=it.status, finished=event.time, message=it.message)
@@ -220,6 +224,14 @@ def _never_begun(view: DeploymentView, it: StepFinished, time: float) -> StepVie
     planned = next((each for each in view.plan.steps if each.urn == it.urn), None) if view.plan else None
     title, service = (planned.title, planned.service) if planned else ("", "")
     return StepView(urn=it.urn, action=it.action, title=title, service=service, started=time)
+
+
+def _with_made(view: DeploymentView, urn: str, time: float) -> DeploymentView:
+    """Of one that is made twice (it goes back to what was before), the first time counts."""
+    step = view.steps.get(urn)
+    if step is None or step.made is not None:
+        return view
+    return msgspec.structs.replace(view, steps={**view.steps, urn: msgspec.structs.replace(step, made=time)})
 
 
 def _with_service(view: DeploymentView, name: str, **changes: object) -> DeploymentView:

@@ -13,7 +13,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from defang_nb.errors import DefangError, ProviderError
-from defang_nb.model.events import ServiceChanged, ServiceState
+from defang_nb.model.events import ServiceChanged, ServiceState, StepMade
 from defang_nb.model.plan import Action
 from defang_nb.model.resource import Options, Recorded, Resource
 from defang_nb.provision.calls import StoppedError, call, unless
@@ -185,6 +185,7 @@ class Operations:
             if not becoming.done() or becoming.exception() is not None:
                 record = record_of(resource, made, deployment=self._deployment)
                 await self._state.append(self._end(urn, record, begin, retires))
+                self._emit(StepMade(urn=urn))
                 created()
                 begin, retires = None, None
             outputs = await unless(self._stop, becoming)

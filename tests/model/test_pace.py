@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from defang_nb.model.pace import pace_of, remaining
+from defang_nb.model.pace import Pace, pace_of, remaining
+from defang_nb.model.plan import Action
 from tests.render import story
 
 
@@ -23,7 +24,20 @@ def test_a_step_that_takes_longer_than_ever_leaves_the_steps_after_it() -> None:
 
 
 def test_nothing_is_said_without_a_past_or_at_the_end() -> None:
-    assert remaining(story.running(), {}, story.START + 24) is None
-    assert remaining(story.running(), pace_of([story.failed()]), story.START + 24) is None
+    assert remaining(story.running(), Pace(), story.START + 24) is None
+    assert remaining(story.running(), Pace(types={("image", Action.CREATE): 9.0}), story.START + 24) is None
     assert remaining(story.finished(), pace_of([story.finished()]), story.START + 24) is None
     assert remaining(story.view(story.OPENING, until=0.1), pace_of([story.finished()]), story.START) is None
+
+
+def test_a_step_that_is_new_is_taken_to_be_like_others_of_its_type() -> None:
+    view = story.running()
+    whole = pace_of([story.finished()])
+    others = Pace(types=whole.types)
+    assert (
+        whole.types["image", Action.CREATE]
+        == (whole.steps["shop/image/api", Action.CREATE] + whole.steps["shop/image/worker", Action.CREATE]) / 2
+    )
+    left = remaining(view, others, story.START + 24)
+    assert left is not None
+    assert 0 < left < 60

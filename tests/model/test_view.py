@@ -24,6 +24,7 @@ from defang_nb.model.events import (
     Stage,
     StageChanged,
     StepFinished,
+    StepMade,
     StepStarted,
     StepStatus,
 )
@@ -83,6 +84,13 @@ def test_progress_counts_steps_that_change_something() -> None:
     assert replay("d", events[:2]).progress == 0.0
     assert replay("d", events).progress == 0.5
     assert replay("d", story(REQUESTED)).progress == 0.0
+
+
+def test_when_a_step_only_waits_is_kept_from_the_first_time() -> None:
+    begun = StepStarted(urn="shop/process/db", action=Action.UPDATE)
+    made = StepMade(urn="shop/process/db")
+    view = replay("d", story(REQUESTED, begun, made, made, StepMade(urn="unknown")))
+    assert {urn: step.made for urn, step in view.steps.items()} == {"shop/process/db": 103.0}
 
 
 def test_a_step_that_ends_without_having_begun_is_shown() -> None:

@@ -19,7 +19,7 @@ class Replay:
     def __init__(self, events: Sequence[Event], *, pause: int | None = None) -> None:
         self.events = events
         self.pause = pause
-        self.known: Pace = {}
+        self.known = Pace()
         self.cancelled: list[str] = []
         self.go_on = threading.Event()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from defang_nb.errors import LeaseHeldError, ProviderError
-from defang_nb.model.events import Outcome, StepFinished, StepStarted, StepStatus
+from defang_nb.model.events import Outcome, StepFinished, StepMade, StepStarted, StepStatus
 from defang_nb.model.plan import Action
 from defang_nb.model.resource import Need
 from defang_nb.model.value import ref
@@ -56,6 +56,18 @@ async def test_tells_each_step_with_its_service_and_title() -> None:
         StepStarted(urn="app/service/web", action=Action.CREATE, service="web", title="web"),
         StepFinished(urn="app/service/web", action=Action.CREATE, status=StepStatus.DONE),
     ]
+
+
+async def test_tells_when_what_is_made_is_only_waited_for() -> None:
+    world = World()
+    gate = Gate(world, "ready", "db")
+    db = a("service", "db")
+    deploying = asyncio.create_task(world.deploy([db]))
+    await gate.reached.wait()
+    await settled(lambda: world.story.payloads[-1] == StepMade(urn=db.urn))
+    gate.open.set()
+    await deploying
+    assert [type(each) for each in world.story.payloads] == [StepStarted, StepMade, StepFinished]
 
 
 async def test_dependents_wait_for_as_much_as_they_need() -> None:

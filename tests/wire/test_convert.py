@@ -28,6 +28,7 @@ from defang_nb.model.events import (
     Stage,
     StageChanged,
     StepFinished,
+    StepMade,
     StepStarted,
     StepStatus,
 )
@@ -66,6 +67,7 @@ PAYLOADS = {
     LogLine: st.builds(LogLine, service=TEXT, line=TEXT),
     Planned: st.builds(Planned, plan=st.builds(Plan, steps=st.lists(STEP, max_size=2).map(tuple), state_version=TEXT)),
     StepStarted: st.builds(StepStarted, urn=TEXT, action=st.sampled_from(Action), service=TEXT, title=TEXT),
+    StepMade: st.builds(StepMade, urn=TEXT),
     StepFinished: st.builds(
         StepFinished, urn=TEXT, action=st.sampled_from(Action), status=st.sampled_from(StepStatus), message=TEXT
     ),

@@ -229,7 +229,7 @@ class CancelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("deployment", "sequence", "time", "requested", "stage_changed", "service_changed", "build_line", "log_line", "planned", "step_started", "step_finished", "endpoint_found", "diagnosed", "finished")
+    __slots__ = ("deployment", "sequence", "time", "requested", "stage_changed", "service_changed", "build_line", "log_line", "planned", "step_started", "step_finished", "endpoint_found", "diagnosed", "finished", "step_made")
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -244,6 +244,7 @@ class Event(_message.Message):
     ENDPOINT_FOUND_FIELD_NUMBER: _ClassVar[int]
     DIAGNOSED_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    STEP_MADE_FIELD_NUMBER: _ClassVar[int]
     deployment: str
     sequence: int
     time: _timestamp_pb2.Timestamp
@@ -258,7 +259,8 @@ class Event(_message.Message):
     endpoint_found: EndpointFound
     diagnosed: Diagnosed
     finished: Finished
-    def __init__(self, deployment: _Optional[str] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., requested: _Optional[_Union[Requested, _Mapping]] = ..., stage_changed: _Optional[_Union[StageChanged, _Mapping]] = ..., service_changed: _Optional[_Union[ServiceChanged, _Mapping]] = ..., build_line: _Optional[_Union[BuildLine, _Mapping]] = ..., log_line: _Optional[_Union[LogLine, _Mapping]] = ..., planned: _Optional[_Union[Planned, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., endpoint_found: _Optional[_Union[EndpointFound, _Mapping]] = ..., diagnosed: _Optional[_Union[Diagnosed, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ...) -> None: ...
+    step_made: StepMade
+    def __init__(self, deployment: _Optional[str] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., requested: _Optional[_Union[Requested, _Mapping]] = ..., stage_changed: _Optional[_Union[StageChanged, _Mapping]] = ..., service_changed: _Optional[_Union[ServiceChanged, _Mapping]] = ..., build_line: _Optional[_Union[BuildLine, _Mapping]] = ..., log_line: _Optional[_Union[LogLine, _Mapping]] = ..., planned: _Optional[_Union[Planned, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., endpoint_found: _Optional[_Union[EndpointFound, _Mapping]] = ..., diagnosed: _Optional[_Union[Diagnosed, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., step_made: _Optional[_Union[StepMade, _Mapping]] = ...) -> None: ...
 
 class Requested(_message.Message):
     __slots__ = ("kind", "project", "stack", "provider", "by", "services")
@@ -397,6 +399,12 @@ class StepStarted(_message.Message):
     service: str
     title: str
     def __init__(self, urn: _Optional[str] = ..., action: _Optional[_Union[Action, str]] = ..., service: _Optional[str] = ..., title: _Optional[str] = ...) -> None: ...
+
+class StepMade(_message.Message):
+    __slots__ = ("urn",)
+    URN_FIELD_NUMBER: _ClassVar[int]
+    urn: str
+    def __init__(self, urn: _Optional[str] = ...) -> None: ...
 
 class StepFinished(_message.Message):
     __slots__ = ("urn", "action", "status", "message")
