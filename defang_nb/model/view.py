@@ -82,7 +82,7 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
-    """One bar of the timeline. `made`: when what it makes was there, and the wait until it is ready began (None: no such wait)."""
+    """One bar of the timeline. `made`: when what it makes was there, and only waited for until ready (None: no such wait)."""
 
     urn: str
     action: Action

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from defang_nb.errors import DefangError
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls
+from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls, flow
 from defang_nb.notebook.search import LogSearch
 from defang_nb.render.logs import panes
 from defang_nb.render.markup import esc
@@ -32,8 +32,8 @@ class Again:
         self._said = ipywidgets.HTML()
         self._search = LogSearch(lambda: deployment.events)
         self._search.offer(bool(panes(deployment.view, 0.0)))
-        self._row = ipywidgets.HBox([*self._buttons, self._said], layout=ipywidgets.Layout(flex_flow="row wrap"))
-        self._box = controls([self._row, self._search.widget])
+        self._row = flow(*self._buttons, self._search.field, self._said)
+        self._box = controls([self._row, self._search.found])
 
     @property
     def widget(self) -> Any:

@@ -12,7 +12,7 @@ import ipywidgets
 from defang_nb.client import api
 from defang_nb.errors import DefangError
 from defang_nb.model.view import Log
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls
+from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls, flow
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.logs import log_pre
 from defang_nb.render.markup import Link, card, esc
@@ -35,10 +35,10 @@ class Board:
         self._slot = Slot()
         wide = ipywidgets.Layout(width="auto")
         self._said, self._result = (ipywidgets.HTML(layout=wide) for _ in range(2))
-        self._project = ipywidgets.Dropdown(description="Project")
-        self._service = ipywidgets.Dropdown(description="Service")
-        self._replicas = ipywidgets.BoundedIntText(1, min=0, max=100, description="Replicas")
-        self._running = ipywidgets.Dropdown(description="Deployment")
+        self._project, self._service, self._running = map(_dropdown, ("Project", "Service", "Deployment"))
+        self._replicas = ipywidgets.BoundedIntText(
+            1, min=0, max=100, description="Replicas", style=_close_by(), layout=ipywidgets.Layout(width="130px")
+        )
         self._buttons = [
             self._button("Up", "Deploy what was deployed last again", self._up),
             self._button("Down", "Stop all services of the project; their data stays", self._down),
@@ -51,9 +51,8 @@ class Board:
             self._button("Cancel", "End this deployment; what is done so far stays", self._cancel),
         ]
         self._rows = [
-            ipywidgets.HBox([self._project, self._service, *self._buttons], layout=_flow()),
-            ipywidgets.HBox([self._replicas, self._scale_button], layout=_flow()),
-            ipywidgets.HBox([self._running, *self._ends], layout=_flow()),
+            flow(self._project, self._service, *self._buttons, self._replicas, self._scale_button),
+            flow(self._running, *self._ends),
         ]
         self._project.observe(lambda _: self._offer_services(), "value")
         self._services: dict[tuple[str, str], list[str]] = {}
@@ -72,7 +71,7 @@ class Board:
         self._offer_services()
         going = [(stack.name, each.deployment) for stack in it.stacks for each in stack.unfinished if each.alive]
         _choices(self._running, [(f"{each.id} · {each.kind} {each.project}", (name, each.id)) for name, each in going])
-        self._rows[2].layout.display = None if going else "none"
+        self._rows[1].layout.display = None if going else "none"
 
     def trouble(self, text: str) -> None:
         if text:
@@ -169,9 +168,13 @@ class Board:
         return f"deployment {deployment.id}: {deployment.status}"
 
 
-def _flow() -> Any:
-    """A layout of a row's own, so that one row can be hidden without the others."""
-    return ipywidgets.Layout(flex_flow="row wrap")
+def _dropdown(description: str) -> Any:
+    return ipywidgets.Dropdown(description=description, style=_close_by(), layout=ipywidgets.Layout(width="auto"))
+
+
+def _close_by() -> dict[str, str]:
+    """A description no wider than its words."""
+    return {"description_width": "initial"}
 
 
 def _choices(dropdown: Any, options: list[tuple[str, Any]]) -> None:

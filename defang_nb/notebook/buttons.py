@@ -18,6 +18,11 @@ def controls(children: Iterable[Any]) -> Any:
     return box
 
 
+def flow(*children: Any) -> Any:
+    """A row that goes on in the next line where there is no room. Its layout is its own, so that it can be hidden alone."""
+    return ipywidgets.HBox(children, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="2px 6px"))
+
+
 def answer_while_the_cell_runs(button: Any) -> None:
     """Let a click be handled where the front end sends it: in JupyterLab on a subshell, beside the cell that runs.
 

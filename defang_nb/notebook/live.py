@@ -43,7 +43,7 @@ def bundle(view: DeploymentView, link: Link, now: float, left: float | None = No
 def brief(view: DeploymentView) -> Bundle:
     """One line, which a notebook keeps that is saved in the middle. (One that has not begun can't be attached to.)"""
     said = f"{headline(view)} · %defang attach {view.id} shows it" if view.sequence else headline(view)
-    return {"text/html": card(f'<div class="body mute">{esc(said)}</div>', "Deployment"), "text/plain": said}
+    return {"text/html": card(f'<div class="body mute brief">{esc(said)}</div>', "Deployment"), "text/plain": said}
 
 
 class LiveView:

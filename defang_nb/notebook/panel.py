@@ -1,4 +1,4 @@
-"""The widget of a live view: the view itself, logs that stay open when they were opened, and buttons. Imported when shown."""
+"""The widget of a live view: buttons, the view itself, and what folds below it: plan and logs. Imported when shown."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import ipywidgets
 
 from defang_nb.errors import DefangError
 from defang_nb.model.events import Event
 from defang_nb.model.view import DeploymentView
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls
+from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls, flow
+from defang_nb.notebook.folds import Fold, Folds
 from defang_nb.notebook.pace import Pace
 from defang_nb.notebook.search import LogSearch
 from defang_nb.render.html import render_html
 from defang_nb.render.logs import LogPane, log_pre, panes
 from defang_nb.render.markup import Link, esc, fragment
+from defang_nb.render.plan import plan_body
 from defang_nb.render.style import STYLE
+from defang_nb.render.words import only_plans, plan_counts
 
 TAIL = 80
 """Lines of each log that are shown live: a message to the browser stays small however much is written."""
 
-HEAD_RATE, LOG_RATE = 600_000, 30_000
-"""Bytes a second: of what stands above the logs (of 200 services it is 100 KB), and of the open log."""
+HEAD_RATE = 600_000
+"""Bytes a second of what stands above the logs (of 200 services it is 100 KB)."""
 
 
 class Panel:
@@ -38,17 +40,11 @@ class Panel:
         self._link = link
         self._cancelling = threading.Event()
         self._do_cancel = cancel
-        wide = ipywidgets.Layout(width="auto")
         self._style = ipywidgets.HTML(STYLE, layout=ipywidgets.Layout(display="none"))
-        self._head = ipywidgets.HTML(layout=wide)
-        self._logs = ipywidgets.Accordion(layout=wide)
-        self._logs.observe(lambda _: self._opened(), "selected_index")
+        self._head = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
+        self._folds = Folds(clock)
         self._search = LogSearch(events)
-        self._bodies: dict[str, Any] = {}
-        self._panes: list[LogPane] = []
-        self._lock = threading.RLock()
-        self._head_pace, self._log_pace = Pace(HEAD_RATE, clock=clock), Pace(LOG_RATE, clock=clock)
-        self._title_pace = Pace(LOG_RATE, least=1.0, clock=clock)
+        self._head_pace = Pace(HEAD_RATE, clock=clock)
         self._cancel = ipywidgets.Button(description="Cancel", tooltip="End this deployment; what is done so far stays")
         self._detach = ipywidgets.Button(description="Detach", tooltip="Let the cell end; the deployment and this view go on")
         self._cancel.on_click(lambda _: self._ask_cancel())
@@ -56,8 +52,8 @@ class Panel:
         for button in (self._cancel, self._detach):
             answer_while_the_cell_runs(button)
         self._said = ipywidgets.HTML()
-        row = ipywidgets.HBox([self._cancel, self._detach, self._said], layout=ipywidgets.Layout(flex_flow="row wrap"))
-        self._box = controls([self._style, self._head, row, self._logs, self._search.widget])
+        self._row = flow(self._cancel, self._detach, self._search.field, self._said)
+        self._box = controls([self._style, self._row, self._search.found, self._head, self._folds.widget])
 
     @property
     def widget(self) -> object:
@@ -65,62 +61,21 @@ class Panel:
 
     def paint(self, view: DeploymentView, now: float, left: float | None = None) -> float:
         """Send what changed, as far as its pace allows; after so many seconds there may be more to send."""
-        with self._lock:
-            second = math.floor(now)
-            shown = {pane.key: pane for pane in panes(view, second)}
-            self._search.offer(bool(shown))
+        second = math.floor(now)
+        logs = panes(view, second)
+        self._search.offer(bool(logs))
+        folds = [_plan_fold(view), *map(_log_fold, logs)]
+        return max(self._send_head(view, second, left), self._folds.paint([each for each in folds if each]))
 
-            def head() -> str:
-                return render_html(view, now=second, link=self._link, live=True, left=left)
-
-            for key in shown:
-                if key not in self._bodies:
-                    self._bodies[key] = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
-            self._panes = [shown[key] for key in self._bodies if key in shown]
-            if [*self._logs.children] != [*self._bodies.values()]:
-                self._logs.children = tuple(self._bodies.values())
-                self._open_first()
-            return max(self._send(self._head, self._head_pace, head), self._entitle(), self._send_log())
-
-    def _send(self, place: Any, pace: Pace, made: Callable[[], str]) -> float:
+    def _send_head(self, view: DeploymentView, now: float, left: float | None) -> float:
         """Seconds that it has to wait still, or 0."""
-        if wait := pace.left():
+        if wait := self._head_pace.left():
             return wait
-        value = made()
-        if place.value != value:
-            place.value = value
-            pace.spend(len(value))
+        value = render_html(view, now=now, link=self._link, live=True, left=left)
+        if self._head.value != value:
+            self._head.value = value
+            self._head_pace.spend(len(value))
         return 0.0
-
-    def _send_log(self) -> float:
-        """Only the log that is open: the others nobody sees."""
-        at = self._logs.selected_index
-        if at is None or at >= len(self._panes):
-            return 0.0
-        pane = self._panes[at]
-        label = f"{pane.title} {pane.note}"
-        return self._send(self._bodies[pane.key], self._log_pace, lambda: fragment(log_pre(pane.log, label, tail=TAIL)))
-
-    def _entitle(self) -> float:
-        titles = tuple(f"{pane.title} {pane.note}" for pane in self._panes)
-        if self._logs.titles == titles:
-            return 0.0
-        if wait := self._title_pace.left():
-            return wait
-        self._logs.titles = titles
-        self._title_pace.spend(0)
-        return 0.0
-
-    def _opened(self) -> None:
-        """The reader opened a log: what it holds now is sent at once."""
-        with self._lock:
-            self._log_pace.reset()
-            self._send_log()
-
-    def _open_first(self) -> None:
-        """Open the log that is being written, unless the reader has opened one."""
-        if self._logs.selected_index is None:
-            self._logs.selected_index = next((index for index, pane in enumerate(self._panes) if pane.open), None)
 
     def hide_detach(self) -> None:
         self._detach.layout.display = "none"
@@ -145,19 +100,19 @@ class Panel:
 
     def close(self) -> None:
         """Close every widget, with its layout and style, so that none is saved with the notebook."""
-        row = self._box.children[2]
-        searched = self._search.parts()
-        close_all(
-            (
-                *self._bodies.values(),
-                self._style,
-                self._head,
-                self._logs,
-                self._cancel,
-                self._detach,
-                self._said,
-                *searched,
-                row,
-                self._box,
-            )
-        )
+        self._folds.close()
+        inner = (self._style, self._head, self._cancel, self._detach, self._said, *self._search.parts())
+        close_all((*inner, self._row, self._box))
+
+
+def _plan_fold(view: DeploymentView) -> Fold | None:
+    """None where the view itself shows the plan."""
+    plan, kind = view.plan, view.kind
+    if plan is None or only_plans(view):
+        return None
+    return Fold("plan", f"plan {plan_counts(plan)}", lambda: fragment(plan_body(plan, kind)))
+
+
+def _log_fold(pane: LogPane) -> Fold:
+    title = f"{pane.title} {pane.note}"
+    return Fold(pane.key, title, lambda: fragment(log_pre(pane.log, title, tail=TAIL)), wanted=pane.open)

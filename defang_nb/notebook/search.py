@@ -30,23 +30,23 @@ class LogSearch:
         )
         self._found = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
         self._field.observe(lambda _: self._search(), "value")
-        self._box = ipywidgets.VBox([self._field, self._found], layout=ipywidgets.Layout(width="auto"))
-
-    @property
-    def widget(self) -> Any:
-        return self._box
 
     def offer(self, there: bool) -> None:
         """Show the field only where there is something to be found."""
-        self._box.layout.display = None if there else "none"
+        self._field.layout.display = None if there else "none"
 
     @property
     def field(self) -> Any:
         return self._field
 
+    @property
+    def found(self) -> Any:
+        """Where the lines are shown that were found."""
+        return self._found
+
     def parts(self) -> tuple[Any, ...]:
         """Every widget of it, to be closed."""
-        return self._field, self._found, self._box
+        return self._field, self._found
 
     def _search(self) -> None:
         """On a thread of its own: a story may be long, and lie in a store that is far away."""

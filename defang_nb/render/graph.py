@@ -13,7 +13,7 @@ from defang_nb.render.words import service_look
 MOST = 16
 """With more services than this a picture of this size tells less than the table does."""
 
-_HEIGHT, _ROW, _GAP, _CHAR = 28, 40, 44, 7.1
+_HEIGHT, _SPACE, _GAP, _CHAR = 28, 12, 44, 7.1
 _GAP_HEIGHT = 8
 
 _Edge = tuple[str, str]
@@ -34,7 +34,7 @@ class _Box(NamedTuple):
 def dependency_svg(view: DeploymentView) -> str:
     """Empty when nothing depends on anything, or there is too much to draw."""
     services = view.services
-    if len(services) > MOST or not any(service.depends_on for service in services.values()):
+    if len(services) > MOST or not any(direct_needs(name, services) for name in services):
         return ""
     boxes, ways, width, height = _place(services)
     edges = "".join(_line(boxes[name], through, boxes[needed]) for (name, needed), through in ways.items())
@@ -58,16 +58,15 @@ def _and(names: tuple[str, ...]) -> str:
 def _place(services: Mapping[str, ServiceView]) -> tuple[Mapping[str, _Box], Mapping[_Edge, list[_Box]], float, float]:
     """Where each box stands, the gaps that each line goes through on its way, and the size of it all."""
     columns, passing = _with_gaps(services)
-    rows = [sum(_room(each, services) for each in column) for column in columns]
-    height = max(rows) - (_ROW - _HEIGHT) + 4
+    rows = [sum(_room(each, services) for each in column) - _SPACE for column in columns]
+    height = max(rows) + 4
     boxes: dict[str, _Box] = {}
     x = 2.0
     for column, taken in zip(columns, rows, strict=True):
         width = max((len(name) for name in column if name in services), default=0) * _CHAR + 42
         y = 2 + (max(rows) - taken) / 2
         for name in column:
-            tall = _HEIGHT if name in services else _GAP_HEIGHT
-            boxes[name] = _Box(x, y, width, tall)
+            boxes[name] = _Box(x, y, width, _tall(name, services))
             y += _room(name, services)
         x += width + _GAP
     ways = {edge: [boxes[name] for name in through] for edge, through in passing.items()}
@@ -75,7 +74,11 @@ def _place(services: Mapping[str, ServiceView]) -> tuple[Mapping[str, _Box], Map
 
 
 def _room(name: str, services: Mapping[str, ServiceView]) -> float:
-    return _ROW if name in services else _GAP_HEIGHT + 6
+    return _tall(name, services) + _SPACE
+
+
+def _tall(name: str, services: Mapping[str, ServiceView]) -> float:
+    return _HEIGHT if name in services else _GAP_HEIGHT
 
 
 def _with_gaps(services: Mapping[str, ServiceView]) -> tuple[list[list[str]], dict[_Edge, list[str]]]:
@@ -91,8 +94,13 @@ def _with_gaps(services: Mapping[str, ServiceView]) -> tuple[list[list[str]], di
                 columns[index].append(gap)
     for index, column in enumerate(columns[1:], 1):
         before = {name: row / max(1, len(columns[index - 1]) - 1) for row, name in enumerate(columns[index - 1])}
-        column.sort(key=lambda name: _mean(_left(name, index, services, before)))
+        column.sort(key=lambda name: (_mean(_left(name, index, services, before)), _far(name, level)))
     return columns, passing
+
+
+def _far(name: str, level: Mapping[str, int]) -> int:
+    """Of lines that come from the same place, the one that goes farthest lies lowest, and crosses none of the others."""
+    return level[name.split("\n")[1]] if "\n" in name else 0
 
 
 def _left(name: str, index: int, services: Mapping[str, ServiceView], before: Mapping[str, float]) -> list[float]:

@@ -12,7 +12,7 @@ from defang_nb.model.view import DeploymentView
 from defang_nb.render.logs import logs_section
 from defang_nb.render.markup import Link, anchor, card, direct, esc, looked
 from defang_nb.render.plan import plan_fold, plan_section
-from defang_nb.render.problems import problems_section
+from defang_nb.render.problems import errors_section, remarks_section
 from defang_nb.render.services import services_section
 from defang_nb.render.timeline import timeline_section
 from defang_nb.render.words import Tone, elapsed, kind_note, only_plans, stage_look, time_left
@@ -23,17 +23,18 @@ def render_html(
 ) -> str:  # fmt: skip
     """`now` is epoch seconds (it only matters while the deployment runs); `link` rewrites endpoint addresses.
 
-    `left` are the seconds that it may go on, where those are known. `live`: without the folded logs and the stylesheet, for a
-    view that is sent again and again and has places of its own for them.
+    `left` are the seconds that it may go on, where those are known. `live`: without what folds (plan, logs) and the
+    stylesheet, for a view that is sent again and again and has places of its own for them.
     """
     preview = only_plans(view)
     right = plan_section(view.plan, view.kind) if preview else timeline_section(view, now)
     body = (
         _header(view, now, link, left)
         + _progress(view)
+        + errors_section(view)
         + _grid(services_section(view, link), right)
-        + problems_section(view)
-        + ("" if preview else plan_fold(view.plan, view.kind, open_=not view.done))
+        + remarks_section(view)
+        + ("" if preview or live else plan_fold(view.plan, view.kind))
         + ("" if live else logs_section(view, now))
     )
     return card(body, f"Deployment {view.id} of {view.project} to {view.stack}", style=not live)
@@ -54,7 +55,7 @@ def _header(view: DeploymentView, now: float, link: Link, left: float | None) ->
         f'<span class="mute"><span aria-hidden="true">→</span> {esc(place)}</span>' if place else "",
         f'<span class="mute">{esc(note)}</span>' if note else "",
         f'<span class="state" role="status" aria-live="polite">{looked(look)}</span>',
-        f'<span class="mute">{esc(view.detail)}</span>' if view.detail else "",
+        f'<span class="mute">{esc(said)}</span>' if (said := view.detail or _came_to(view)) else "",
         f'<span class="mute mono">{esc(view.id)}</span>',
         '<span class="sp"></span>',
         _when(view, now, left),
@@ -63,13 +64,18 @@ def _header(view: DeploymentView, now: float, link: Link, left: float | None) ->
     return f'<div class="head">{" ".join(filter(None, parts))}</div>'
 
 
+def _came_to(view: DeploymentView) -> str:
+    """What came of it in a few words, where it went well."""
+    return view.message if view.outcome is Outcome.SUCCEEDED else ""
+
+
 def _when(view: DeploymentView, now: float, left: float | None) -> str:
     taken = elapsed(view, now)
     if view.finished is None:
         return f'<span class="mute keep">{" · ".join(filter(None, (taken, time_left(left))))}</span>'
     ended = datetime.fromtimestamp(view.finished, UTC)
     return (
-        f'<span class="mute keep">{taken} · <time datetime="{ended.isoformat(timespec="seconds")}">'
+        f'<span class="mute keep">{f"{taken} · " if taken else ""}<time datetime="{ended.isoformat(timespec="seconds")}">'
         f"{ended:%Y-%m-%d %H:%M} UTC</time></span>"
     )
 

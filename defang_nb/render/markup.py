@@ -46,6 +46,11 @@ def anchor(url: str, link: Link, text: str = "", css: str = "") -> str:
     return f'<a{attribute} href="{esc(target)}" target="_blank" rel="noopener noreferrer">{esc(shown)}</a>'
 
 
+def without_scheme(url: str) -> str:
+    """A browser's address as browsers show it; any other whole, since its scheme says what answers there."""
+    return url.removeprefix("https://").removeprefix("http://").rstrip("/")
+
+
 def looked(look: Look) -> str:
     """Icon and word in their tone; the icon is decoration beside the word."""
     return f'<span class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {esc(look.word)}</span>'

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
+from defang_nb.model.events import Kind
 from defang_nb.model.overview import Overview, ProjectOverview, StackOverview, Unfinished
 from defang_nb.model.status import ServiceStatus
 from defang_nb.render.listings import deployments_table, outcome_look, status_look
@@ -17,13 +19,15 @@ CUT_OFF = Look("■", "cut off: its cd is gone", Tone.WARN)
 
 
 def overview_tables(it: Overview) -> list[Table]:
-    """From the most pressing on; what no stack has is left out, but for the services."""
+    """From the most pressing on: what goes on, what can't be read, what runs, what is down, what was. Never none."""
     going = [(stack, each) for stack in it.stacks for each in stack.unfinished]
+    there = [(stack, project) for stack in it.stacks for project in stack.projects]
+    down = [(stack, project) for stack, project in there if not project.services]
     tables = [_unfinished(going, it.time)] if going else []
-    tables.append(_services(it))
-    projects = [(stack, project) for stack in it.stacks for project in stack.projects]
-    if projects:
-        tables.append(_projects(projects))
+    tables += [_troubled(it)] if any(stack.trouble for stack in it.stacks) else []
+    tables += [_project(stack, project, it.time) for stack, project in there if project.services]
+    tables += [_down(down)] if down else []
+    tables += [] if there else [Table("Projects", (), (), empty="nothing is deployed yet")]
     kept = [stack for stack in it.stacks if stack.history]
     return [*tables, *(deployments_table(each.history, now=it.time, title=f"History of {each.name}") for each in kept)]
 
@@ -69,16 +73,34 @@ def _unfinished(going: Iterable[tuple[StackOverview, Unfinished]], now: float) -
     )
 
 
-def _services(it: Overview) -> Table:
-    rows = [
-        (Cell(stack.name), Cell(project.name), *_service(each, project, it.time))
-        for stack in it.stacks
-        for project in stack.projects
-        for each in project.services
-    ]
-    notes = tuple(f"▲ {stack.name}: {stack.trouble}" for stack in it.stacks if stack.trouble)
-    columns = ("Stack", "Project", "Service", "State", "Running", "CPU", "Memory", "Up for", "Address")
-    return Table("Services", columns, tuple(rows), empty="nothing runs", notes=notes)
+def _troubled(it: Overview) -> Table:
+    rows = tuple((Cell(f"▲ {each.name}", Tone.WARN), Cell(each.trouble)) for each in it.stacks if each.trouble)
+    return Table("Not everything could be read", ("Stack", "Why"), rows)
+
+
+def _project(stack: StackOverview, project: ProjectOverview, now: float) -> Table:
+    """What runs of one project, and beside its name what one wants to know of it at a glance."""
+    live, wanted = _running(project.services)
+    facts = [Cell(f"{live} of {plural(wanted, 'service')} running", Tone.OK if live == wanted else Tone.WARN)]
+    facts += [Cell(f"about ${project.monthly:,.2f} a month")] if project.monthly is not None else []
+    last = _last(stack, project)
+    return Table(
+        f"{project.name} → {stack.name}",
+        ("Service", "State", "Running", "CPU", "Memory", "Up for", "Address"),
+        tuple(_service(each, project, now) for each in project.services),
+        notes=(f"config: {', '.join(project.config)}",) if project.config else (),
+        facts=(*facts, *([last] if last.text else [])),
+    )
+
+
+def _last(stack: StackOverview, project: ProjectOverview) -> Cell:
+    """How the latest that changed something ended, and when it began."""
+    changing = (Kind.UP, Kind.DOWN)
+    it = next((each for each in stack.history if each.project == project.name and each.kind in changing), None)
+    if it is None:
+        return Cell()
+    look = outcome_look(it)
+    return Cell(f"{look.icon} {it.kind} {look.word}, {datetime.fromtimestamp(it.started, UTC):%Y-%m-%d %H:%M} UTC", look.tone)
 
 
 def _service(status: ServiceStatus, project: ProjectOverview, now: float) -> tuple[Cell, ...]:
@@ -94,19 +116,9 @@ def _service(status: ServiceStatus, project: ProjectOverview, now: float) -> tup
     )
 
 
-def _projects(projects: Iterable[tuple[StackOverview, ProjectOverview]]) -> Table:
-    rows = []
-    for stack, project in projects:
-        last = next((each for each in stack.history if each.project == project.name), None)
-        live, wanted = _running(project.services)
-        rows.append(
-            (
-                Cell(project.name),
-                Cell(stack.name),
-                Cell(f"{live} of {plural(wanted, 'service')}" if project.services else "down"),
-                Cell(", ".join(project.config)),
-                Cell(f"${project.monthly:,.2f}" if project.monthly is not None else ""),
-                Cell.of(outcome_look(last)) if last else Cell(),
-            )
-        )
-    return Table("Projects", ("Project", "Stack", "Running", "Config", "A month", "Last deployment"), tuple(rows))
+def _down(projects: Iterable[tuple[StackOverview, ProjectOverview]]) -> Table:
+    rows = tuple(
+        (Cell(project.name), Cell(stack.name), Cell(", ".join(project.config)), _last(stack, project))
+        for stack, project in projects
+    )
+    return Table("Projects that are down", ("Project", "Stack", "Config", "Last deployment"), rows)

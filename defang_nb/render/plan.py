@@ -23,17 +23,20 @@ def plan_section(plan: Plan | None, kind: Kind) -> str:
     return f"<h4>{plan_title(kind)} <small>· {esc(plan_counts(plan, kind))}</small></h4>{_steps(plan, kind)}" if plan else ""
 
 
-def plan_fold(plan: Plan | None, kind: Kind, *, open_: bool) -> str:
+def plan_fold(plan: Plan | None, kind: Kind) -> str:
     """The plan as one of the things that fold."""
-    if plan is None:
-        return ""
-    summary = f"<summary><b>plan</b> {esc(plan_counts(plan))}</summary>"
-    return f'<details{" open" if open_ else ""}>{summary}<div class="fold">{_steps(plan, kind)}</div></details>'
+    return f"<details><summary><b>plan</b> {esc(plan_counts(plan))}</summary>{plan_body(plan, kind)}</details>" if plan else ""
+
+
+def plan_body(plan: Plan, kind: Kind) -> str:
+    """What the fold holds."""
+    return f'<div class="fold">{_steps(plan, kind)}</div>'
 
 
 def cause(step: Step, kind: Kind) -> str:
-    """Why it is done, where the deployment's kind does not say so already."""
+    """Why it is done, where neither the deployment's kind nor the differences say so already."""
     told = kind is Kind.DOWN and step.action is Action.DELETE
+    told = told or (bool(step.changes) and step.cause == f"{', '.join(each.path for each in step.changes)} changed")
     return "" if told or step.cause.removeprefix("is ") == action_look(step.action, kind).word else step.cause
 
 

@@ -19,21 +19,39 @@ def by_weight(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
     return sorted(dict.fromkeys(diagnostics), key=lambda each: _RANK.index(each.severity))
 
 
-def problems_section(view: DeploymentView) -> str:
-    found = by_weight(view.diagnostics)
-    return _ending(view) + failed_steps(view) + "".join(diagnostic_html(each) for each in found)
+def errors_section(view: DeploymentView) -> str:
+    """Why it did not end well, and every error: what a reader of a failed deployment looks for first."""
+    return _bad_end(view) + failed_steps(view) + "".join(_error(each, view) for each in _found(view, errors=True))
 
 
-def _ending(view: DeploymentView) -> str:
-    """How it ended, where it did not end well (or has something to say)."""
-    if view.outcome is None or not (view.message or view.hint):
-        return ""
-    if any(each.message == view.message for each in view.diagnostics) and not view.hint:
+def remarks_section(view: DeploymentView) -> str:
+    """What else there is to know: what to do after a good end, warnings, notes."""
+    hint = f'<div class="say plain">{prose(view.hint)}</div>' if view.hint and view.outcome is Outcome.SUCCEEDED else ""
+    return hint + "".join(map(diagnostic_html, _found(view, errors=False)))
+
+
+def _found(view: DeploymentView, *, errors: bool) -> list[Diagnostic]:
+    return [each for each in by_weight(view.diagnostics) if (each.severity is Severity.ERROR) is errors]
+
+
+def _error(diagnostic: Diagnostic, view: DeploymentView) -> str:
+    """Of one that the end tells already, what there is beside its message."""
+    if view.message.startswith(diagnostic.message):
+        rest = _where(diagnostic) + _rest(diagnostic)
+        return f'<div class="say bad on">{rest}</div>' if rest else ""
+    return diagnostic_html(diagnostic)
+
+
+def told_at_the_end(view: DeploymentView) -> list[str]:
+    """The sentences of the end, which nothing else need say."""
+    return [view.message, *(each.message for each in view.diagnostics)] if view.done else []
+
+
+def _bad_end(view: DeploymentView) -> str:
+    if view.outcome in (None, Outcome.SUCCEEDED) or not (view.message or view.hint):
         return ""
     look = stage_look(view)
     hint = f'<div class="hint">{prose(view.hint)}</div>' if view.hint else ""
-    if view.outcome is Outcome.SUCCEEDED:
-        return f'<div class="say plain"><span>{esc(view.message)}</span>{hint}</div>'
     return (
         f'<div class="say {look.tone}" role="alert"><b class="{look.tone}"><span aria-hidden="true">{look.icon}</span> '
         f"{esc(view.message or look.word)}</b>{hint}</div>"
@@ -60,15 +78,22 @@ def _message(text: str) -> str:
 
 def diagnostic_html(diagnostic: Diagnostic) -> str:
     look = SEVERITIES[diagnostic.severity]
-    places = [str(diagnostic.position)] if diagnostic.position else []
-    places += [diagnostic.path] if diagnostic.path and not is_said(diagnostic) else []
-    where = f' <span class="mono mute">{esc(" · ".join(places))}</span>' if places else ""
-    hint = f'<div class="hint">{prose(diagnostic.hint)}</div>' if diagnostic.hint else ""
     tag = "span" if diagnostic.severity is Severity.INFO else "b"
     return (
         f'<div class="say {look.tone}"><b class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {look.word}:</b> '
-        f"<{tag}>{esc(diagnostic.message)}</{tag}>{where}{hint}{excerpt(diagnostic)}</div>"
+        f"<{tag}>{esc(diagnostic.message)}</{tag}> {_where(diagnostic)}{_rest(diagnostic)}</div>"
     )
+
+
+def _where(diagnostic: Diagnostic) -> str:
+    places = [str(diagnostic.position)] if diagnostic.position else []
+    places += [diagnostic.path] if diagnostic.path and not is_said(diagnostic) else []
+    return f'<span class="mono mute">{esc(" · ".join(places))}</span>' if places else ""
+
+
+def _rest(diagnostic: Diagnostic) -> str:
+    hint = f'<div class="hint">{prose(diagnostic.hint)}</div>' if diagnostic.hint else ""
+    return hint + excerpt(diagnostic)
 
 
 def excerpt(diagnostic: Diagnostic) -> str:

@@ -1,19 +1,18 @@
-"""The table of a deployment's services: state, health, image, last change and address of each."""
+"""The table of a deployment's services: state and health, address, image and last change of each."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
-from defang_nb.model.view import DeploymentView, ServiceView
+from defang_nb.model.view import DeploymentView, Endpoint, ServiceView
 from defang_nb.render.graph import dependency_svg
-from defang_nb.render.markup import Link, anchor, esc, looked
+from defang_nb.render.markup import Link, anchor, esc, looked, without_scheme
 from defang_nb.render.order import in_dependency_order
+from defang_nb.render.problems import told_at_the_end
 from defang_nb.render.words import Look, duration, service_look
 
-_HEALTH = re.compile(r"(?:un|not )?health", re.IGNORECASE)
 _SHORT = 28
-"""Characters of a state's detail that stand beside its word; a longer one has a line of its own."""
+"""Characters of a state that stand in its column; what is longer has a line of its own. Of an image: its last part is shown."""
 
 
 def services_section(view: DeploymentView, link: Link) -> str:
@@ -21,60 +20,52 @@ def services_section(view: DeploymentView, link: Link) -> str:
         return ""
     services = in_dependency_order(view.services)
     used = {
-        "Health": any(_health(each) for each in services),
         "Last change": any(_moved(each, view) for each in services),
         "Address": any(each.endpoints for each in services),
     }
-    columns = [name for name in ("Service", "State", "Health", "Address", "Image", "Last change") if used.get(name, True)]
+    columns = [name for name in ("Service", "State", "Address", "Image", "Last change") if used.get(name, True)]
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = "".join(_row(each, view, link, columns) for each in services)
     return (
         f"<h4>Services</h4>{dependency_svg(view)}"
-        f'<div class="scroll" tabindex="0" role="group" aria-label="Services"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="group" aria-label="Services"><table class="rows">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _row(service: ServiceView, view: DeploymentView, link: Link, columns: list[str]) -> str:
     size = "long" if len(service.name) > _SHORT else "keep"
+    state, more = _state(service, view)
     cells = {
         "Service": f'<th scope="row" class="{size}">{esc(service.name)}</th>',
-        "State": f'<td class="keep">{_state(service, view)}</td>',
-        "Health": f'<td class="keep">{esc(_health(service))}</td>',
+        "State": f'<td class="keep">{looked(state)}</td>',
+        "Address": f"<td>{'<br>'.join(_place(each, link) for each in service.endpoints)}</td>",
         "Image": f'<td class="mute img">{_image(service)}</td>',
         "Last change": f'<td class="mute keep">{_change(service, view)}</td>',
-        "Address": f"<td>{_places(service, link)}</td>",
     }
     row = "".join(cells[name] for name in columns)
-    more = _more(service, view)
     if not more:
         return f"<tr>{row}</tr>"
     return f'<tr class="with">{row}</tr><tr><td></td><td class="more" colspan="{len(columns) - 1}">{esc(more)}</td></tr>'
 
 
-def _state(service: ServiceView, view: DeploymentView) -> str:
-    """Icon and word; what says more stands beside the word where it is short, and where it is health in a column of its own."""
+def _state(service: ServiceView, view: DeploymentView) -> tuple[Look, str]:
+    """Icon and word; and what is too long to stand beside the word, unless the end tells it anyway."""
     look = service_look(service, view)
+    if len(look.word) <= _SHORT:
+        return look, ""
     word, _, detail = look.word.partition(" · ")
-    if detail == _health(service) or _more(service, view):
-        return looked(Look(look.icon, word, look.tone))
-    return looked(look)
-
-
-def _more(service: ServiceView, view: DeploymentView) -> str:
-    """What is too long to stand beside the state's word, and has a row of its own."""
-    word = service_look(service, view).word
-    detail = word.partition(" · ")[2]
-    return detail if detail != _health(service) and len(word) > _SHORT else ""
-
-
-def _health(service: ServiceView) -> str:
-    return service.detail if _HEALTH.match(service.detail) and len(service.detail) <= _SHORT else ""
+    told = any(detail and each.startswith(detail) for each in told_at_the_end(view))
+    return look._replace(word=word), "" if told else detail
 
 
 def _image(service: ServiceView) -> str:
+    """Of a long reference its last part, where images differ; the whole of it is the element's title."""
+    what = f"managed {service.managed}" if service.managed else service.what
+    shown = what if len(what) <= _SHORT else f"…/{what.rpartition('/')[2]}"
+    title = f' title="{esc(what)}"' if shown != what else ""
     times = f' <span class="keep">× {service.replicas}</span>' if service.replicas != 1 else ""
-    return esc(f"managed {service.managed}" if service.managed else service.what) + times
+    return f"<span{title}>{esc(shown)}</span>{times}"
 
 
 def _moved(service: ServiceView, view: DeploymentView) -> bool:
@@ -93,7 +84,6 @@ def _change(service: ServiceView, view: DeploymentView) -> str:
     )
 
 
-def _places(service: ServiceView, link: Link) -> str:
-    return "<br>".join(
-        anchor(each.url, link) + ("" if each.public else ' <span class="mute">private</span>') for each in service.endpoints
-    )
+def _place(endpoint: Endpoint, link: Link) -> str:
+    private = "" if endpoint.public else ' <span class="mute">private</span>'
+    return f"{anchor(endpoint.url, link, without_scheme(endpoint.url))}{private}"

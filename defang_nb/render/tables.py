@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from unicodedata import east_asian_width
 
-from defang_nb.render.markup import Link, anchor, card, direct, esc
+from defang_nb.render.markup import Link, anchor, card, direct, esc, without_scheme
 from defang_nb.render.words import Look, Tone
 
 _SHORT = 20
@@ -26,22 +26,24 @@ class Cell(NamedTuple):
 
 
 class Table(NamedTuple):
-    """`notes` stand under the rows; `empty` instead of them when there are none."""
+    """`facts` stand beside the title, `notes` under the rows; `empty` instead of rows when there are none."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     empty: str = "nothing"
     notes: tuple[str, ...] = ()
+    facts: tuple[Cell, ...] = ()
 
 
 def table_text(table: Table, *, link: Link = direct) -> str:
+    title = " · ".join([table.title, *(_plain(each, link) for each in table.facts)])
     if not table.rows:
-        return "\n".join([f"{table.title}: {table.empty}", *table.notes])
+        return "\n".join([f"{title}: {table.empty}", *table.notes])
     rows = [tuple(_plain(cell, link) for cell in row) for row in table.rows]
     heads = [head if any(row[index] for row in rows) else "" for index, head in enumerate(table.columns)]
     lines = columns([heads, *rows])[0 if any(heads) else 1 :]
-    return "\n".join([table.title, *(f"  {line}" for line in lines), *table.notes])
+    return "\n".join([title, *(f"  {line}" for line in lines), *table.notes])
 
 
 def table_html(table: Table, *, link: Link = direct) -> str:
@@ -51,31 +53,36 @@ def table_html(table: Table, *, link: Link = direct) -> str:
 def table_body(table: Table, link: Link) -> str:
     """Without the card, for a page of several."""
     notes = "".join(f'<div class="mute">{esc(note)}</div>' for note in table.notes)
+    facts = f" <small>· {' · '.join(_html(each, link) for each in table.facts)}</small>" if table.facts else ""
     if not table.rows:
         body = f'<div class="mute">{esc(table.empty)}</div>'
     else:
         used = [index for index in range(len(table.columns)) if any(row[index] != Cell() for row in table.rows)]
         head = "".join(f'<th scope="col">{esc(table.columns[index])}</th>' for index in used)
-        rows = "".join(_row([row[index] for index in used], link) for row in table.rows)
+        rows = "".join(_row([(table.columns[index], row[index]) for index in used], link) for row in table.rows)
         named = f'tabindex="0" role="group" aria-label="{esc(table.title)}"'
-        body = f'<div class="scroll" {named}><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    return f"<h4>{esc(table.title)}</h4>{body}{notes}"
+        body = (
+            f'<div class="scroll" {named}><table class="rows"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        )
+    return f"<h4>{esc(table.title)}{facts}</h4>{body}{notes}"
 
 
-def _row(row: Sequence[Cell], link: Link) -> str:
-    first, *rest = row
-    return f'<tr><th scope="row">{_html(first, link)}</th>{"".join(_cell(cell, link) for cell in rest)}</tr>'
+def _row(row: Sequence[tuple[str, Cell]], link: Link) -> str:
+    (_, first), *rest = row
+    cells = "".join(_cell(column, cell, link) for column, cell in rest)
+    return f'<tr><th scope="row">{_html(first, link)}</th>{cells}</tr>'
 
 
-def _cell(cell: Cell, link: Link) -> str:
-    """What is short stays on its line."""
+def _cell(column: str, cell: Cell, link: Link) -> str:
+    """What is short stays on its line. What does not say what it is names its column, for where there is no room for heads."""
     keep = ' class="keep"' if len(cell.text) <= _SHORT else ""
-    return f"<td{keep}>{_html(cell, link)}</td>"
+    named = f' data-c="{esc(column)}"' if cell.text and not cell.tone and not cell.urls else ""
+    return f"<td{keep}{named}>{_html(cell, link)}</td>"
 
 
 def _html(cell: Cell, link: Link) -> str:
     text = f'<span class="{cell.tone}">{esc(cell.text)}</span>' if cell.tone else esc(cell.text)
-    return "<br>".join([*([text] if cell.text else []), *(anchor(url, link) for url in cell.urls)])
+    return "<br>".join([*([text] if cell.text else []), *(anchor(url, link, without_scheme(url)) for url in cell.urls)])
 
 
 def _plain(cell: Cell, link: Link) -> str:

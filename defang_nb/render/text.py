@@ -8,11 +8,11 @@ from defang_nb.model.source import format_diagnostic
 from defang_nb.model.view import DeploymentView, ServiceView
 from defang_nb.render.logs import dropped_note, panes
 from defang_nb.render.markup import Link, direct
-from defang_nb.render.order import in_dependency_order, not_begun, timeline
+from defang_nb.render.order import critical, in_dependency_order, not_begun, timeline
 from defang_nb.render.plan import cause, change_text, plan_title, step_name
-from defang_nb.render.problems import by_weight
+from defang_nb.render.problems import by_weight, told_at_the_end
 from defang_nb.render.tables import columns
-from defang_nb.render.timeline import PENDING, step_look
+from defang_nb.render.timeline import PENDING, step_look, waited
 from defang_nb.render.words import (
     action_look,
     clean,
@@ -78,32 +78,30 @@ def _state(service: ServiceView, view: DeploymentView) -> str:
     """In a table the word comes first: what is told in full below is left out, what is long is cut."""
     text = service_look(service, view).text
     word, _, detail = text.partition(" · ")
-    if detail and any(each.startswith(detail) for each in _told(view)):
+    if detail and any(each.startswith(detail) for each in told_at_the_end(view)):
         return word
     return text if len(text) <= _WIDE else f"{text[: _WIDE - 1]}…"
 
 
-def _told(view: DeploymentView) -> list[str]:
-    """The sentences at the end, which nothing before them need say."""
-    return [view.message, *(each.message for each in view.diagnostics)] if view.done else []
-
-
 def _timeline(view: DeploymentView, now: float) -> list[str]:
-    until, told = now if view.finished is None else view.finished, _told(view)
+    until, told = now if view.finished is None else view.finished, told_at_the_end(view)
+    chain = critical(view)
     rows = [
         (
             step_look(step, view).text,
-            step_title(step),
+            step_title(step) + (" *" if step.urn in chain else ""),
             duration(step_seconds(step, until)) if was_begun(step) else "",
+            f"{duration(seconds)} of it until ready" if (seconds := waited(step, until)) else "",
             "" if any(each.startswith(step.message) for each in told) else clean(step.message).partition("\n")[0],
         )
         for step in timeline(view)
     ]
     waiting = [] if view.done else not_begun(view)
-    rows += [("○ waiting", step_name(step), "", "") for step in waiting[:PENDING]]
+    rows += [("○ waiting", step_name(step), "", "", "") for step in waiting[:PENDING]]
     if len(waiting) > PENDING:
-        rows.append((f"and {len(waiting) - PENDING} more", "", "", ""))
-    return ["", "Timeline", *(f"  {line}" for line in columns(rows))] if rows else []
+        rows.append((f"and {len(waiting) - PENDING} more", "", "", "", ""))
+    note = " (*: what everything waits for)" if chain else ""
+    return ["", f"Timeline{note}", *(f"  {line}" for line in columns(rows))] if rows else []
 
 
 def plan_lines(plan: Plan, kind: Kind) -> list[str]:

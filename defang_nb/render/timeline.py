@@ -1,4 +1,4 @@
-"""The timeline: a bar for each step, the chain that everything else waits for outlined, and what has not begun yet."""
+"""The timeline: a bar for each step that began, on a scale of time, with the chain outlined that everything waited for."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from defang_nb.render.words import STEPS, Look, Tone, clean, duration, step_seco
 PENDING = 12
 """So many steps that have not begun are named; of more, the number."""
 
+_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+"""Seconds between two marks of the scale; never more than `_MARKS` of them."""
+_MARKS = 6
+
 
 def timeline_section(view: DeploymentView, now: float) -> str:
     steps = timeline(view)
-    waiting = [] if view.done else not_begun(view)
     if not steps:
         return ""
+    waiting = [] if view.done else not_begun(view)
     begin = steps[0].started
     until = now if view.finished is None else view.finished
     span = max([until - begin, *(step_seconds(step, until) + step.started - begin for step in steps)], default=0.0) or 1.0
@@ -31,8 +35,30 @@ def timeline_section(view: DeploymentView, now: float) -> str:
     rows += [_pending(step, view) for step in waiting[:PENDING]]
     if len(waiting) > PENDING:
         rows.append(f'<li><span class="n wait">and {len(waiting) - PENDING} more</span></li>')
-    note = " <small>· outlined: what everything else waits for</small>" if chain else ""
-    return f'<h4>Timeline{note}</h4><ol class="tl" tabindex="0" aria-label="Timeline">{"".join(rows)}</ol>'
+    tick = next((each for each in _TICKS if span / each <= _MARKS), span)
+    return (
+        f"<h4>Timeline{_legend(steps, chain, until)}</h4>{_scale(tick, span)}"
+        f'<ol class="tl" tabindex="0" aria-label="Timeline" style="--tick:{100 * tick / span:.2f}%">{"".join(rows)}</ol>'
+    )
+
+
+def _legend(steps: list[StepView], chain: frozenset[str], until: float) -> str:
+    """What the marks mean that are there."""
+    said = ["outlined: what everything waits for"] if chain else []
+    said += ["striped: until ready"] if any(waited(step, until) for step in steps) else []
+    return f" <small>· {' · '.join(said)}</small>" if said else ""
+
+
+def _scale(tick: float, span: float) -> str:
+    """Its marks in words; a mark that would stand at the very end is left out."""
+    marks = [each * tick for each in range(_MARKS + 1) if each * tick < 0.94 * span]
+    shown = " ".join(f'<i style="left:{100 * at / span:.2f}%">{_mark(at)}</i>' for at in marks)
+    inner = f'<span class="n"></span><span class="t">{shown}</span><span class="d"></span>'
+    return f'<div class="tl ax" aria-hidden="true">{inner}</div>'
+
+
+def _mark(seconds: float) -> str:
+    return duration(seconds) if seconds >= 10 else f"{seconds:g} s" if seconds else "0"
 
 
 def step_look(step: StepView, view: DeploymentView) -> Look:
@@ -44,17 +70,29 @@ def step_look(step: StepView, view: DeploymentView) -> Look:
     return STEPS[step.status]
 
 
-def _bar(step: StepView, look: Look, begin: float, span: float, until: float, outlined: bool) -> str:
+def waited(step: StepView, until: float) -> float:
+    """Seconds of it in which what it made was there and not ready yet; what is too short to be seen is none."""
+    if step.made is None:
+        return 0.0
     seconds = step_seconds(step, until)
+    since = step.started + seconds - step.made
+    return since if since >= max(0.2, 0.02 * seconds) else 0.0
+
+
+def _bar(step: StepView, look: Look, begin: float, span: float, until: float, outlined: bool) -> str:
+    seconds, waiting = step_seconds(step, until), waited(step, until)
     left = 100 * (step.started - begin) / span
     width = min(100 - left, 100 * seconds / span)
     title = clean(step_title(step))
+    marks = [look.word, *([f"{duration(waiting)} of it until ready"] if waiting else [])]
+    marks += ["everything waits for it"] if outlined else []
     said = f"{title}: {look.word}, {duration(seconds)}" + (f": {clean(step.message)}" if step.message else "")
     css = f"{look.tone} crit" if outlined else look.tone.value
+    stripes = f'<b style="width:{100 * waiting / seconds:.1f}%"></b>' if waiting else ""
     return (
         f'<li title="{esc(said)}"><span class="n"><span class="{look.tone}" aria-hidden="true">{look.icon}</span> '
-        f'{esc(title)}</span> <span class="t" role="img" aria-label="{esc(look.word)}">'
-        f'<i class="{css}" style="left:{left:.2f}%;width:{width:.2f}%"></i></span> '
+        f'{esc(title)}</span> <span class="t" role="img" aria-label="{esc(", ".join(marks))}">'
+        f'<i class="{css}" style="left:{left:.2f}%;width:{width:.2f}%">{stripes}</i></span> '
         f'<span class="d">{duration(seconds)}</span></li>'
     )
 
@@ -74,6 +112,5 @@ def _pending(step: Step, view: DeploymentView) -> str:
     waited = [titles.get(urn, urn) for urn in waits_for(step, view)]
     why = f"waiting for {', '.join(waited)}" if waited else "waiting"
     title = step.title or step.urn.rpartition("/")[2]
-    return tag(
-        "li", f'<span class="n wait"><span aria-hidden="true">○</span> {esc(title)}</span> <span class="w">{esc(why)}</span>'
-    )
+    name = f'<span class="n wait"><span aria-hidden="true">○</span> {esc(title)}</span>'
+    return f'<li title="{esc(why)}">{name} <span class="w">{esc(why)}</span></li>'

@@ -14,7 +14,9 @@ KEPT = 120
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SHOWN = 20
 """Samples of a chart that is text."""
-_WIDTH, _HEIGHT = 160, 26
+_WIDTH, _HEIGHT = 160, 28
+_WINDOWS = (30, 60, KEPT)
+"""Samples that a chart has room for, at least: one that has few does not look empty."""
 
 
 class History:
@@ -136,10 +138,11 @@ def _line(values: Sequence[float | None], most: float) -> str:
 
 
 def _charted(text: str, values: Sequence[float | None], most: float, label: str) -> str:
-    """The words, and below them a line of the last samples, with gaps where nothing ran."""
-    step = _WIDTH / (KEPT - 1)
+    """The words, and beside them a line of the last samples, with gaps where nothing ran."""
+    room = next(each for each in _WINDOWS if len(values) <= each)
+    step = _WIDTH / (room - 1)
     parts: list[list[str]] = [[]]
-    first = KEPT - len(values)
+    first = room - len(values)
     for index, value in enumerate(values):
         if value is None:
             parts.append([])
@@ -148,11 +151,15 @@ def _charted(text: str, values: Sequence[float | None], most: float, label: str)
             parts[-1].append(f"{(first + index) * step:.1f},{y:.1f}")
     drawn = "".join(_stroke(points) for points in parts if points)
     return (
-        f'<span class="keep">{esc(text)}</span><svg role="img" aria-label="{esc(label)}, now {esc(text)}" width="{_WIDTH}" '
-        f'height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}"><path class="e" d="M0 {_HEIGHT - 1}H{_WIDTH}"/>{drawn}</svg>'
+        f'<div class="charted"><span class="keep">{esc(text)}</span><svg role="img" aria-label="{esc(label)}, now {esc(text)}" '
+        f'width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}">'
+        f'<path class="base" d="M0 {_HEIGHT - 1}H{_WIDTH}"/>{drawn}</svg></div>'
     )
 
 
 def _stroke(points: Sequence[str]) -> str:
+    """A line, and lightly what is below it."""
     shown = [*points, points[-1]] if len(points) == 1 else points
-    return f'<polyline points="{" ".join(shown)}" fill="none" stroke="var(--run)" stroke-width="1.5" stroke-linecap="round"/>'
+    (left, _, _), (right, _, _) = shown[0].partition(","), shown[-1].partition(",")
+    below = f"{left},{_HEIGHT - 1} {' '.join(shown)} {right},{_HEIGHT - 1}"
+    return f'<polygon class="area" points="{below}"/><polyline class="line" points="{" ".join(shown)}"/>'

@@ -125,7 +125,7 @@ def stage_look(view: DeploymentView) -> Look:
         case Outcome.CANCELLED:
             return Look("■", "cancelled", Tone.WARN)
     if view.stage is Stage.QUEUED:
-        return Look("○", "queued", Tone.WAIT)
+        return Look("○", "queued", Tone.WAIT) if view.sequence else Look("◐", "preparing", Tone.RUN)
     removing = view.kind is Kind.DOWN and view.stage in (Stage.PROVISIONING, Stage.SETTLING)
     return Look("◐", "removing" if removing else _STAGES.get(view.stage, view.stage.value), Tone.RUN)
 

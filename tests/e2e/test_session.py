@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import nbformat
+import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from defang_nb.render.html import render_html
+from tests.e2e.axe import serious
 from tests.e2e.jupyter import Lab
 from tests.e2e.six import six, write_six
 from tests.e2e.test_lab import (
@@ -111,6 +116,10 @@ def test_six_services_go_live_and_everything_can_be_reached(shared_lab: Lab, pag
         "%defang dashboard",
     )
     write_notebook(lab.folder / "six.ipynb", LOAD, *cells)
+    elsewhere: list[str] = []
+    page.on(
+        "request", lambda it: elsewhere.append(it.url) if urlsplit(it.url).hostname not in ("127.0.0.1", "", None) else None
+    )
     open_notebook(page, lab, "six.ipynb")
     cell(page, "%defang dashboard").locator(".jp-InputArea-editor").click()
     menu(page, "Run", "Run All Above Selected Cell")
@@ -153,7 +162,7 @@ def test_six_services_go_live_and_everything_can_be_reached(shared_lab: Lab, pag
         reached.append(focused(page))
         page.keyboard.press("Tab")
     names = [each.partition("|")[0] for each in reached]
-    assert names[:5] == ["Redeploy", "Rollback", "Open web ↗", "Services", names[4]]
+    assert names[:5] == ["Redeploy", "Rollback", "Search logs", "Open web ↗", "Services"]
     assert "Timeline" in names
     assert [each for each in reached if each.endswith("|unseen")] == []
     page.keyboard.press("Shift+Tab")
@@ -175,7 +184,7 @@ def test_six_services_go_live_and_everything_can_be_reached(shared_lab: Lab, pag
     run_cell(page, "%defang dashboard")
     board = cell(page, "%defang dashboard")
     tables = board.locator(".jp-OutputArea")
-    worker = tables.locator("tr", has=page.get_by_role("rowheader", name="local")).filter(has_text="worker")
+    worker = tables.locator("tr", has=page.get_by_role("rowheader", name="worker"))
     expect(worker).to_contain_text("1/1")
     board.get_by_label("Service", exact=True).select_option("worker")
     board.get_by_label("Replicas").fill("2")
@@ -196,6 +205,7 @@ def test_six_services_go_live_and_everything_can_be_reached(shared_lab: Lab, pag
         assert "was restarted" in told.first.evaluate("each => getComputedStyle(each, '::after').content")
     expect(second).to_contain_text("✔ live")
     close_notebook(page, lab)
+    assert elsewhere == [], "nothing that is shown comes from elsewhere"
 
 
 def test_a_lost_network_and_a_second_tab_show_what_is(shared_lab: Lab, page: Page) -> None:
@@ -254,6 +264,107 @@ def test_a_kernel_that_is_restarted_meanwhile_is_told_and_attached_to_again(shar
     expect(attached).to_contain_text("✔ live", timeout=UP_TIMEOUT)
     save(page)
     close_notebook(page, lab)
+
+
+def test_a_live_view_is_reached_by_keys_and_keeps_nobody_out(shared_lab: Lab, page: Page) -> None:
+    lab = shared_lab
+    write_notebook(lab.folder / "keys.ipynb", LOAD, gated(lab, "keys"), "dep = %defang up")
+    open_notebook(page, lab, "keys.ipynb")
+    choose_theme(page, "dark")
+    menu(page, "Run", "Run All Cells")
+    view = output(page, "dep = %defang up")
+    expect(view).to_contain_text("waiting 2", timeout=UP_TIMEOUT)
+    assert ours(serious(page, ".jp-OutputArea .defang-nb-controls")) == []
+    picture(page, view, "live-dark")
+    view.get_by_role("button", name="Cancel").focus()
+    reached = []
+    while not reached or not reached[-1].startswith("web build"):
+        reached.append(focused(page))
+        page.keyboard.press("Tab")
+    names = [each.partition("|")[0] for each in reached]
+    assert names[:3] == ["Cancel", "Detach", "Search logs"]
+    assert names[-2].startswith("plan")
+    assert [each for each in reached if each.endswith("|unseen")] == []
+    view.get_by_role("button", name=re.compile("^plan")).focus()
+    page.keyboard.press("Enter")
+    expect(view).to_contain_text("new in the project")
+    page.wait_for_timeout(1500)  # the view is drawn anew each second; what was opened stays so
+    expect(view).to_contain_text("new in the project")
+    expect(view).not_to_contain_text("waiting 2")
+    page.keyboard.press("Enter")
+    expect(view).not_to_contain_text("new in the project")
+    go_on(lab, "keys")
+    expect(view).to_contain_text("✔ live", timeout=UP_TIMEOUT)
+    choose_theme(page, "light")
+    close_notebook(page, lab)
+
+
+def ours(found: list[str]) -> list[str]:
+    """Without what is JupyterLab's own."""
+    return [each for each in found if "jp-" not in each.split(":")[1]]
+
+
+def test_what_a_dead_kernel_left_is_found_shown_and_cancelled_from_the_dashboard(shared_lab: Lab, page: Page) -> None:
+    lab = shared_lab
+    write_notebook(lab.folder / "left.ipynb", LOAD, gated(lab, "left"), "dep = %defang up")
+    write_notebook(lab.folder / "find.ipynb", LOAD, "%defang dashboard")
+    open_notebook(page, lab, "left.ipynb")
+    menu(page, "Run", "Run All Cells")
+    expect(output(page, "dep = %defang up")).to_contain_text("waiting 2", timeout=UP_TIMEOUT)
+    close_notebook(page, lab)
+
+    open_notebook(page, lab, "find.ipynb")
+    choose_theme(page, "dark")
+    menu(page, "Run", "Run All Cells")
+    board = cell(page, "%defang dashboard")
+    tables = board.locator(".jp-OutputArea")
+    expect(tables).to_contain_text("◐ goes on", timeout=UP_TIMEOUT)
+    expect(board.get_by_label("Deployment", exact=True)).to_contain_text("up left")
+    assert ours(serious(page, ".jp-OutputArea")) == []
+    board.get_by_role("button", name="Attach").click()
+    expect(tables).to_contain_text(re.compile(r"waiting \d\d"), timeout=UP_TIMEOUT)
+    picture(page, board, "dashboard-attached-dark")
+    board.get_by_role("button", name="Cancel").click()
+    expect(tables).to_contain_text("cancelled", timeout=UP_TIMEOUT)
+    expect(tables).not_to_contain_text("◐ goes on", timeout=UP_TIMEOUT)
+    choose_theme(page, "light")
+    close_notebook(page, lab)
+
+
+def test_after_a_laptops_sleep_the_view_is_right_again(shared_lab: Lab, page: Page) -> None:
+    lab = shared_lab
+    write_notebook(lab.folder / "sleep.ipynb", LOAD, gated(lab, "sleep"), "dep = %defang up")
+    open_notebook(page, lab, "sleep.ipynb")
+    menu(page, "Run", "Run All Cells")
+    view = output(page, "dep = %defang up")
+    expect(view).to_contain_text("waiting 2", timeout=UP_TIMEOUT)
+    asleep = everything_of(lab)
+    assert len(asleep) >= 4, "server, kernel, cd and the build"
+    for process in asleep:
+        process.suspend()
+    page.wait_for_timeout(8000)
+    for process in asleep:
+        process.resume()
+    expect(view).to_contain_text(re.compile(r"waiting \d\d"), timeout=UP_TIMEOUT)
+    go_on(lab, "sleep")
+    expect(view).to_contain_text("✔ live", timeout=UP_TIMEOUT)
+    expect(view.get_by_role("button", name="Redeploy")).to_be_visible()
+    expect(view).not_to_contain_text(LOST, use_inner_text=True)
+    close_notebook(page, lab)
+
+
+def everything_of(lab: Lab) -> list[psutil.Process]:
+    """All processes that run for it: its server, kernels, cd, builds, services."""
+    homes = {each.environ().get("DEFANG_NB_HOME") for each in _readable() if each.environ().get("JUPYTER_TOKEN") == lab.token}
+    assert len(homes) == 1
+    return [each for each in _readable() if each.environ().get("DEFANG_NB_HOME") in homes]
+
+
+def _readable() -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ():
+                yield process
 
 
 def test_a_notebook_that_nobody_trusts_shows_its_views_and_no_lost_widget(shared_lab: Lab, page: Page) -> None:

@@ -91,7 +91,7 @@ def test_a_panel_cancels_once_and_detaches(bare: Notebook) -> None:
     detached: list[int] = []
     panel = Panel(str, cancel=lambda: cancelled.append(1), detach=lambda: detached.append(1))
     panel.paint(story.running(), NOW)
-    cancel, detach, _ = panel.widget.children[2].children  # type: ignore[attr-defined]
+    cancel, detach, *_ = panel.widget.children[1].children  # type: ignore[attr-defined]
     cancel.click()
     cancel.click()
     detach.click()
@@ -106,27 +106,64 @@ def test_a_cancel_that_fails_can_be_tried_again(bare: Notebook) -> None:
         raise CdError("not now")
 
     panel = Panel(str, cancel=refuse, detach=lambda: None)
-    cancel = panel.widget.children[2].children[0]  # type: ignore[attr-defined]
+    cancel = panel.widget.children[1].children[0]  # type: ignore[attr-defined]
     cancel.click()
     assert within(lambda: not cancel.disabled)
-    said = panel.widget.children[2].children[2]  # type: ignore[attr-defined]
+    said = panel.widget.children[1].children[-1]  # type: ignore[attr-defined]
     assert "not now" in said.value
     panel.close()
 
 
-def test_a_panels_logs_keep_their_widgets_while_they_grow(bare: Notebook) -> None:
-    clock = iter(range(1000))
+class Folded:
+    """What folds in a panel, as a reader meets it."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._box: Any = panel.widget.children[-1]  # type: ignore[attr-defined]
+
+    @property
+    def titles(self) -> list[str]:
+        return [each.description for each in self._box.children if isinstance(each, ipywidgets.Button)]
+
+    @property
+    def open(self) -> tuple[str, str]:
+        """Title and content of what is open; empty when nothing is."""
+        found = [index for index, each in enumerate(self._box.children) if isinstance(each, ipywidgets.HTML)]
+        return (self._box.children[found[0] - 1].description, self._box.children[found[0]].value) if found else ("", "")
+
+    def click(self, title: str) -> None:
+        next(each for each in self._box.children if getattr(each, "description", "").startswith(title)).click()
+
+
+def test_one_fold_is_open_first_the_log_that_is_written_and_stays_as_the_reader_wants_it(bare: Notebook) -> None:
+    clock = iter(range(0, 100_000, 60))
     panel = Panel(str, cancel=lambda: None, detach=lambda: None, clock=lambda: next(clock))
+    folded = Folded(panel)
     panel.paint(story.view(story.OPENING, until=3), NOW)
-    logs = panel.widget.children[3]  # type: ignore[attr-defined]
-    first, titles = logs.children, list(logs.titles)
+    titles = folded.titles
+    assert titles[0] == "plan 3 to add, 3 to change, 1 to replace, 1 to delete, 1 unchanged"
+    assert folded.open[0].startswith("api, migrate build"), "not the plan"
+    for _ in titles:
+        panel.paint(story.running(), NOW)
+    assert folded.titles != titles
+    assert folded.open[0].startswith("api, migrate build"), "though it is over"
+    folded.click("worker build")
+    assert "lines dropped" in folded.open[1]
+    assert folded.open[1].count("Downloading") == 80
+    folded.click("plan")
+    assert "environment.CACHE_URL added" in folded.open[1]
+    folded.click("plan")
     panel.paint(story.running(), NOW)
-    assert logs.children == first
-    assert not logs.children[1].value, "nobody sees it"
-    logs.selected_index = 1
-    assert logs.titles != titles
-    assert "lines dropped" in logs.children[1].value
-    assert logs.children[1].value.count("Downloading") == 80
+    assert folded.open == ("", ""), "what was closed is not opened again"
+    panel.close()
+
+
+def test_what_is_folded_and_what_not_is_told_beside_the_icon(bare: Notebook) -> None:
+    panel = Panel(str, cancel=lambda: None, detach=lambda: None)
+    panel.paint(story.running(), NOW)
+    buttons = [each for each in panel.widget.children[-1].children if isinstance(each, ipywidgets.Button)]  # type: ignore[attr-defined]
+    assert [(each.icon, each.tooltip.partition(":")[0]) for each in buttons] == [
+        ("caret-right", "folded"), ("caret-right", "folded"), ("caret-down", "shown"),
+    ]  # fmt: skip
     panel.close()
 
 
@@ -136,36 +173,38 @@ def test_a_build_that_begins_late_takes_no_other_logs_place(bare: Notebook) -> N
     panel.paint(story.view((*story.OPENING, crash)), NOW)
     late = (18.0, BuildLine(urn="shop/image/late", line="late build", services=("web",)))
     panel.paint(story.view((*story.OPENING, crash, late)), NOW)
-    logs = panel.widget.children[3]  # type: ignore[attr-defined]
-    for index, title in enumerate(logs.titles):
-        logs.selected_index = index
-        assert ("it crashed" in logs.children[index].value) == title.startswith("api log")
-        assert ("late build" in logs.children[index].value) == title.startswith("web build")
+    folded = Folded(panel)
+    for title, words in (("api log", "it crashed"), ("web build", "late build")):
+        folded.click(title)
+        assert folded.open[0].startswith(title)
+        assert words in folded.open[1]
     panel.close()
 
 
 def test_what_the_widget_sends_is_bounded(bare: Notebook) -> None:
     panel = Panel(str, cancel=lambda: None, detach=lambda: None)
     panel.paint(story.running(), NOW)
-    style, head, _, logs, _ = panel.widget.children  # type: ignore[attr-defined]
+    style, _, _, head, _ = panel.widget.children  # type: ignore[attr-defined]
     assert "<style" in style.value and "<style" not in head.value
-    assert len(head.value) + sum(len(each.value) for each in logs.children) < 20_000
+    assert len(head.value) + len(Folded(panel).open[1]) < 20_000
     panel.close()
 
 
 def test_a_panel_sends_no_more_than_its_pace_allows(bare: Notebook) -> None:
     now = 100.0
     panel = Panel(str, cancel=lambda: None, detach=lambda: None, clock=lambda: now)
-    view = story.view(story.OPENING, until=3)
-    panel.paint(view, NOW)
-    logs = panel.widget.children[3]  # type: ignore[attr-defined]
-    shown = logs.children[logs.selected_index].value
+    folded = Folded(panel)
+    panel.paint(story.view(story.OPENING, until=3), NOW)
+    folded.click("worker build")
+    shown, titles = folded.open[1], folded.titles
     wait = panel.paint(story.running(), NOW)
     assert 0 < wait < 2
-    assert logs.children[logs.selected_index].value == shown
-    now += wait
-    assert panel.paint(story.running(), NOW) == 0
-    assert logs.children[logs.selected_index].value != shown
+    assert folded.open[1] == shown
+    assert sum(new != old for new, old in zip(folded.titles, titles, strict=True)) == 1, "one title at a time"
+    while wait := panel.paint(story.running(), NOW):
+        now += wait
+    assert folded.open[1] != shown
+    assert sum(new != old for new, old in zip(folded.titles, titles, strict=True)) == 2
     panel.close()
 
 
@@ -245,4 +284,4 @@ def test_followed_logs_end_with_an_interrupt(shown: list[dict[str, Any]]) -> Non
 
 
 def test_a_view_that_never_began_is_shown(shown: list[dict[str, Any]]) -> None:
-    assert "queued" in bundle(DeploymentView(id="x", project="shop", stack="local"), str, NOW)["text/plain"]
+    assert "preparing" in bundle(DeploymentView(id="x", project="shop", stack="local"), str, NOW)["text/plain"]

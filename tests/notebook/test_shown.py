@@ -90,7 +90,7 @@ async def _refuse(say: object) -> None:
 def _tree(widget: Any, depth: int = 0) -> Iterator[str]:
     """A widget and what it holds, a line each, as a reader meets them."""
     pad = "  " * depth
-    said = [type(widget).__name__, *(getattr(widget, "titles", ()) if isinstance(widget, ipywidgets.Accordion) else ())]
+    said = [type(widget).__name__]
     known = {name: getattr(widget, name, None) for name in ("description", "placeholder", "tooltip")}
     said += [f"{name} {text!r}" for name, text in known.items() if text and text != NOTHING]
     said += ["disabled"] if getattr(widget, "disabled", False) else []

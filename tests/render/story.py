@@ -22,6 +22,7 @@ from defang_nb.model.events import (
     Stage,
     StageChanged,
     StepFinished,
+    StepMade,
     StepStarted,
     StepStatus,
 )
@@ -169,6 +170,7 @@ OPENING: Told = (
     (16.0, state("migrate", ServiceState.DEPLOYMENT_COMPLETED, "exited 0 in 4 s")),
     (16.1, begun("shop/service/api")),
     (16.2, state("api", ServiceState.DEPLOYMENT_PENDING, "health 1/2")),
+    (16.2, StepMade(urn="shop/service/api")),
     (16.2, state("web", ServiceState.NOT_SPECIFIED, "waiting for api")),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import msgspec
@@ -91,7 +92,7 @@ def test_both_colours_are_set_with_theme_variables_and_fallbacks() -> None:
 def test_the_stylesheet_reaches_nothing_outside() -> None:
     html = render_html(story.running(), now=0)
     css = html[html.index("<style>") + 7 : html.index("</style>")]
-    for rule in css.replace("@supports (color:color-mix(in srgb,red,blue)) {", "").split("}"):
+    for rule in re.sub(r"@(supports|container) [^{]*\{", "", css).split("}"):
         selectors = rule.partition("{")[0].strip()
         assert all(f".{CLASS}.{CLASS}" in each for each in selectors.split(",") if each.strip()), selectors
 
@@ -215,4 +216,4 @@ def test_many_services_are_a_table_without_a_picture() -> None:
 
 
 def test_an_empty_view_is_shown_too() -> None:
-    assert "queued" in page(DeploymentView(id="x")).text
+    assert "preparing" in page(DeploymentView(id="x")).text

@@ -8,7 +8,7 @@ from defang_nb.model.events import DeploymentSummary, Kind, Outcome
 from defang_nb.model.overview import Overview, ProjectOverview, StackOverview, Unfinished
 from defang_nb.model.status import ServiceStatus, Usage
 from defang_nb.model.view import Endpoint
-from defang_nb.render.overview import overview_html, overview_text
+from defang_nb.render.overview import overview_html, overview_tables, overview_text
 from tests.render import story
 from tests.render.test_html import Page
 
@@ -51,7 +51,7 @@ def test_everything_that_is_known_is_told_in_both_forms() -> None:
         for each in (
             "1 of 2 services running",
             "◐ goes on", "■ cut off: its cd is gone", "cancel a1 -s local", "50 %", "2.0 MiB", "API_KEY",
-            "✘ failed", "5.0 s", "why", "prod: no credentials", "prod (aws)", "<job>",
+            "✘ failed", "5.0 s", "why", "▲ prod", "no credentials", "prod (aws)", "<job>",
         ):  # fmt: skip
             assert each in said, each
 
@@ -63,9 +63,16 @@ def test_a_price_is_shown_only_where_it_is_known() -> None:
     stack = msgspec.structs.replace(OVERVIEW.stacks[0], projects=(priced,))
     said = overview_text(msgspec.structs.replace(OVERVIEW, stacks=(stack,)))
     assert "about $12.50 a month" in said
-    assert "A month" in said
+    assert "shop → local · 1 of 2 services running · about $12.50 a month · ✘ up failed, 2026-01-01 00:00 UTC" in said
 
 
 def test_without_anything_it_says_so() -> None:
     empty = Overview(time=0, stacks=(StackOverview(name="local", provider="local"),))
-    assert overview_text(empty) == "local · 0 projects · 0 of 0 services running\n\nServices: nothing runs"
+    assert overview_text(empty) == "local · 0 projects · 0 of 0 services running\n\nProjects: nothing is deployed yet"
+
+
+def test_a_project_that_is_down_is_told_apart_from_what_runs() -> None:
+    down = ProjectOverview(name="old", config=("TOKEN",))
+    stack = msgspec.structs.replace(OVERVIEW.stacks[0], projects=(PROJECT, down), unfinished=(), history=())
+    titles = [each.title for each in overview_tables(Overview(time=0, stacks=(stack,)))]
+    assert titles == ["shop → local", "Projects that are down"]

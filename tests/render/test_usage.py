@@ -52,10 +52,10 @@ def test_the_charts_of_a_column_have_one_scale_that_its_head_tells() -> None:
     html = usage_html(history)
     assert "to 200 %" in html
     assert "1.0 GiB of 2.0 GiB" in html
-    heights = [float(each) for each in re.findall(r'points="[\d.]+,([\d.]+)', html)]
+    heights = [float(each) for each in re.findall(r'class="line" points="[\d.]+,([\d.]+)', html)]
     db_cpu, _, web_cpu, _ = heights
     assert web_cpu == 2.0, "the most is at the top"
-    assert db_cpu == 13.0, "half of it in the middle"
+    assert db_cpu == 14.0, "half of it in the middle"
     assert 'aria-label="CPU of db, now 100 %"' in html
     assert "a &lt;b&gt;" in html
     assert "nothing runs" in usage_html(History("x"))

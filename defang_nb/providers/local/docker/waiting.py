@@ -126,7 +126,7 @@ class Waiter:
             details = await self.engine.ask(partial(_inspect, container=container.id))
             if (count := details["RestartCount"]) >= CRASHES:
                 code = self._codes.get(container.id) or details["State"]["ExitCode"]
-                raise await self.failure(f"{self.service} exited with code {code} {count} times", container.id)
+                raise await self.failure(f"{self.service} exited with code {code}, {count} times", container.id)
 
     def _among(self, found: Sequence[Seen]) -> list[Seen]:
         """Its own."""

@@ -89,7 +89,7 @@ class Waiter:
             over = state is None or state.state in ("FATAL", "STOPPED") or (state.state == "EXITED" and not again)
             if over or len(ends) >= CRASHES:
                 how = ends[-1] if ends else f"exit status {state.exit_status}" if state else "stopped"
-                message = f"{self.service} {_in_words(how)}" + (f" {len(ends)} times" if len(ends) > 1 else "")
+                message = f"{self.service} {_in_words(how)}" + (f", {len(ends)} times" if len(ends) > 1 else "")
                 raise await self._failure(message, number=number)
 
     async def _failure(self, message: str, hint: str = "", number: int = 1) -> DeploymentFailedError:
