@@ -138,7 +138,7 @@ class TerminalHost:
                     self.text(msgspec.json.encode(record).decode())
                 else:
                     colour = colours.setdefault(record.service, _COLOURS[len(colours) % len(_COLOURS)])
-                    self.out.print(f"[{colour}]{escape(record.service)}.{record.replica}[/] | {escape(clean(record.line))}")
+                    self.out.print(f"[{colour}]{escape(record.source)}[/] | {escape(clean(record.line))}")
                 sys.stdout.flush()
         except KeyboardInterrupt:
             if not follow:

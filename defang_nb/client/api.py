@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from defang_nb.client import begin, costs, loop, past
+from defang_nb.client import again, begin, costs, loop, past
 from defang_nb.client.begin import Checked, Files, Inputs
 from defang_nb.client.control import execute, restart, start_exec, stats
 from defang_nb.client.deployment import Deployment
@@ -257,7 +257,7 @@ def start_rollback(
     """
     workspace = _workspace(stack, working_dir)
     name = project if deployment else _project(workspace, project, working_dir)
-    return past.start_rollback(
+    return again.start_rollback(
         workspace, deployment, name, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait
     )
 
@@ -294,7 +294,7 @@ def start_repair(
 ) -> Deployment:  # fmt: skip
     """Start making a damaged record of a project readable again; what it lost is looked for where it is."""
     workspace = _workspace(stack, working_dir)
-    return past.start_refresh(workspace, _project(workspace, project, working_dir), repair=True)
+    return begin.start_refresh(workspace, _project(workspace, project, working_dir), repair=True)
 
 
 def start_refresh(
@@ -302,7 +302,7 @@ def start_refresh(
 ) -> Deployment:
     """Start comparing what is live with what is recorded (`.view.plan`); `accept` records what is live as it is."""
     workspace = _workspace(stack, working_dir)
-    return past.start_refresh(workspace, _project(workspace, project, working_dir), accept=accept)
+    return begin.start_refresh(workspace, _project(workspace, project, working_dir), accept=accept)
 
 
 def refresh(
@@ -325,14 +325,19 @@ def ps(project: str | None = None, *, stack: str | None = None) -> list[ServiceS
 
 def logs(
     services: str | Sequence[str] = (), *, project: str | None = None, stack: str | None = None, follow: bool = False,
-    since: float | str | None = None, until: float | str | None = None, tail: int | None = None,
-    working_dir: str | Path | None = None,
+    since: float | str | None = None, until: float | str | None = None, tail: int | None = None, kind: str = "run",
+    containing: str = "", working_dir: str | Path | None = None,
 ) -> Iterator[LogRecord]:  # fmt: skip
-    """Lines that services wrote, in order of time. Times are epoch seconds, ISO 8601, or an age such as `10m`."""
+    """Lines that services wrote, in order of time. Times are epoch seconds, ISO 8601, or an age such as `10m`.
+
+    `kind`: `run`; where builds and cd have logs of their own (AWS), `build`, `cd` or `all`. `containing`: only lines with it.
+    """
     workspace = _workspace(stack, working_dir)
     project = _project(workspace, project, working_dir)
     names = (services,) if isinstance(services, str) else tuple(services)
-    return read_logs(workspace, project, names, follow=follow, since=since, until=until, tail=tail)
+    return read_logs(
+        workspace, project, names, follow=follow, since=since, until=until, tail=tail, kind=kind, containing=containing
+    )
 
 
 def config_set(

@@ -143,6 +143,20 @@ def start_down(
     return start(workspace, request, ())
 
 
+def start_refresh(workspace: Workspace, project: str, *, accept: bool = False, repair: bool = False) -> Deployment:
+    """See `api.start_refresh` and `api.start_repair`."""
+    request = DeployRequest(
+        deployment=new_id(),
+        kind=Kind.REFRESH,
+        stack=workspace.stack,
+        project=Project(name=project, services={}),
+        accept=accept,
+        repair=repair,
+        by=person(),
+    )
+    return start(workspace, request, ())
+
+
 def attach(workspace: Workspace, deployment: str, project: str | None) -> Deployment:
     """See `api.attach`."""
 

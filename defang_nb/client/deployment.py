@@ -164,7 +164,7 @@ class Deployment:
 
     def left(self, now: float) -> float | None:
         """About how many seconds it will go on, from how long its steps took in the past; None where that is not known."""
-        return remaining(self._view, self._pace, now)
+        return remaining(self._view, self._pace, now, self._workspace.usual)
 
     def start_again(self) -> Deployment:
         """Start deploying its project and images again, and return at once. Raises what `api.start_rollback` does."""
@@ -175,9 +175,9 @@ class Deployment:
         return self._start_rollback(None)
 
     def _start_rollback(self, which: str | None) -> Deployment:
-        from defang_nb.client import past
+        from defang_nb.client import again
 
-        return past.start_rollback(
+        return again.start_rollback(
             self._workspace, which, self.project, dry_run=False, yes=False, wait_timeout=None, lease_wait=0.0
         )
 

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
-from typing import TYPE_CHECKING
 
 from defang_nb.client import loop
 from defang_nb.client.times import parse_time
 from defang_nb.client.workspace import Workspace
+from defang_nb.errors import UsageError
+from defang_nb.model.status import LogKind, LogQuery, LogRecord
 
-if TYPE_CHECKING:
-    from defang_nb.model.status import LogRecord
+ALL = "all"
 
 
 def read_logs(
     workspace: Workspace, project: str, services: tuple[str, ...], *, follow: bool, since: float | str | None,
-    until: float | str | None, tail: int | None,
+    until: float | str | None, tail: int | None, kind: str = LogKind.RUN, containing: str = "",
 ) -> Iterator[LogRecord]:  # fmt: skip
     """Lines in order of time. Times are as `parse_time` takes them. Raises `UsageError` for one that it can't read."""
-    from defang_nb.model.status import LogQuery
-
-    query = LogQuery(services=services, since=parse_time(since), until=parse_time(until), tail=tail, follow=follow)
+    query = LogQuery(
+        services=services, since=parse_time(since), until=parse_time(until), tail=tail, follow=follow, kinds=_kinds(kind),
+        containing=containing,
+    )  # fmt: skip
 
     async def read() -> AsyncGenerator[LogRecord, None]:
         async for record in workspace.provider.logs(project, query):
             yield record
 
     return loop.iterate(read())
+
+
+def _kinds(kind: str) -> tuple[LogKind, ...]:
+    known = {ALL: tuple(LogKind)} | {each.value: (each,) for each in LogKind}
+    if kind not in known:
+        raise UsageError(f"there are no logs of type {kind!r}", hint=f"types: {', '.join(known)}")
+    return known[kind]

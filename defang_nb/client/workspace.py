@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defang_nb.errors import CdError, NotFoundError, VersionMismatchError
 from defang_nb.model.events import Event, Finished, Outcome
-from defang_nb.model.pace import Pace, pace_of
+from defang_nb.model.pace import Pace, Usual, pace_of
 from defang_nb.model.request import PROTOCOL, DeployRequest
 from defang_nb.model.stack import Stack
 from defang_nb.model.view import replay
@@ -42,6 +42,11 @@ class Workspace:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.provider: Provider = provider_for(stack)
+
+    @property
+    def usual(self) -> Mapping[str, Usual]:
+        """How long things usually take there, by the type of resource."""
+        return self.provider.usual
 
     async def history(self) -> History:
         return History(await self.provider.store())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from defang_nb.client import api
 from defang_nb.commands import secrets
 from defang_nb.commands.host import Host
-from defang_nb.commands.options import STDIN
+from defang_nb.commands.options import STDIN, TAIL
 from defang_nb.commands.parse import Invocation
 from defang_nb.commands.words import Face
 from defang_nb.errors import DefangError, UsageError
@@ -137,15 +137,26 @@ def _ps(invocation: Invocation, host: Host) -> Sequence[object]:
 
 
 def _logs(invocation: Invocation, host: Host) -> None:
-    tail = invocation.number("tail")
-    follow = invocation.flag("follow")
+    _written(invocation, host, follow=invocation.flag("follow"), lines=None)
+
+
+def _tail(invocation: Invocation, host: Host) -> None:
+    _written(invocation, host, follow=True, lines=TAIL)
+
+
+def _written(invocation: Invocation, host: Host, *, follow: bool, lines: int | None) -> None:
+    """Show what was written; where neither lines nor a time are said, the last `lines` of it."""
+    tail, since = invocation.number("tail"), invocation.text("since")
+    last = None if since else lines
     records = api.logs(
         invocation.words,
         **_about(invocation, host),
         follow=follow,
-        since=invocation.text("since"),
+        since=since,
         until=invocation.text("until"),
-        tail=None if tail is None else int(tail),
+        tail=last if tail is None else int(tail),
+        kind=invocation.text("kind") or "run",
+        containing=invocation.text("containing") or "",
     )
     host.logs(records, follow=follow)
 
@@ -310,6 +321,7 @@ ACTIONS: Mapping[tuple[str, ...], Action] = {
     ("down",): _down,
     ("ps",): _ps,
     ("logs",): _logs,
+    ("tail",): _tail,
     ("exec",): _exec,
     ("restart",): _restart,
     ("scale",): _scale,

@@ -56,3 +56,17 @@ MAYBE_STACK = Argument("STACK", "its name (default: the default stack)", Arity.O
 MODES = ("affordable", "balanced", "high_availability")
 MODE = Option(("-m", "--mode"), "how careful and how costly: docs/modes.md", "mode", "MODE", offers=MODES)
 REGION = Option(("-r", "--region"), "AWS region", "region", "REGION")
+
+TAIL = 10
+"""Lines that `tail` shows before new ones."""
+WRITTEN = (
+    Option(("--since",), "not before this time", "since", "TIME"),
+    Option(("--until",), "not after this time", "until", "TIME"),
+    Option(("-n", "--tail"), "only the last so many lines", "tail", "LINES", kind=int),
+    Option(("--filter",), "only lines with this text in them", "containing", "TEXT"),
+    Option(
+        ("--type",), "whose lines: run (services, the default), build, cd or all; the latter three on AWS", "kind", "TYPE",
+        choices=("run", "build", "cd", "all"),
+    ),
+)  # fmt: skip
+"""Which lines of logs are shown."""

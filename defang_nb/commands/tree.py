@@ -24,7 +24,9 @@ from defang_nb.commands.options import (
     SERVICES,
     STACK,
     STACK_NAME,
+    TAIL,
     WAIT,
+    WRITTEN,
     YES,
 )
 from defang_nb.commands.words import Argument, Arity, Command, Complete, Face, Option
@@ -69,17 +71,17 @@ TREE: tuple[Command, ...] = (
         ("logs",),
         "show what services wrote",
         "Times are an age (10m, 2h) or ISO 8601 (2026-01-31T12:00:00).",
-        (
-            Option(("-f", "--follow"), "go on with new lines until interrupted", "follow"),
-            Option(("--since",), "not before this time", "since", "TIME"),
-            Option(("--until",), "not after this time", "until", "TIME"),
-            Option(("-n", "--tail"), "only the last so many lines", "tail", "LINES", kind=int),
-            PROJECT,
-            STACK,
-            JSON,
-        ),
+        (Option(("-f", "--follow"), "go on with new lines until interrupted", "follow"), *WRITTEN, PROJECT, STACK, JSON),
         (Argument("SERVICE", "only these services", Arity.MANY, Complete.SERVICE),),
-        ("logs web", "logs web --follow", "logs --since 10m"),
+        ("logs web", "logs web --follow", "logs --since 10m --filter ERROR"),
+    ),
+    Command(
+        ("tail",),
+        "show the last lines that services wrote, and go on with new ones until interrupted",
+        f"As `logs --follow` does, with the last {TAIL} lines first. Times are an age (10m, 2h) or ISO 8601.",
+        (*WRITTEN, PROJECT, STACK, JSON),
+        (Argument("SERVICE", "only these services", Arity.MANY, Complete.SERVICE),),
+        ("tail", "tail web --filter ERROR", "tail --type build"),
     ),
     Command(
         ("exec",),

@@ -21,6 +21,8 @@ _RESET = "!reset"
 _OVERRIDE = "!override"
 _STRING = "tag:yaml.org,2002:str"
 _MERGE = "<<"
+_TOO_DEEP = f"nested deeper than {DEPTH} levels", f"at most {DEPTH} mappings or lists may be in each other"
+"""What is said of it, and what to do."""
 
 
 class _SyntaxError(Exception):
@@ -57,8 +59,10 @@ def decode(text: str, file: str, problems: Problems) -> list[Node]:
             mark = began  # what was never closed, or is no key, stands there; there is nothing to see at the end
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1)
         context = f" ({problem.context})" if problem.context else ""
-        hint = _syntax_hint(problem, problems, at)
-        problems.error("yaml-syntax", f"YAML: {problem.problem}{context}", at, tuple(builder.path), hint)
+        said, hint = f"YAML: {problem.problem}{context}", _syntax_hint(problem, problems, at)
+        if "maximum nesting depth" in (problem.problem or ""):
+            said, hint = _TOO_DEEP  # libyaml reads ahead, and has a limit of its own since 0.2.6
+        problems.error("yaml-syntax", said, at, tuple(builder.path), hint)
     except yaml.reader.ReaderError as problem:
         line = text.count("\n", 0, problem.position) + 1
         column = problem.position - text.rfind("\n", 0, problem.position)
@@ -162,8 +166,8 @@ class _Builder:
 
     def deeper(self, event: Any) -> None:
         if self.depth > DEPTH:
-            hint = f"at most {DEPTH} mappings or lists may be in each other"
-            raise _SyntaxError(f"nested deeper than {DEPTH} levels", self.place(event), hint)
+            said, hint = _TOO_DEEP
+            raise _SyntaxError(said, self.place(event), hint)
         self.depth += 1
 
     def tagged(self, event: Any, tag: str) -> Node:

@@ -1,4 +1,4 @@
-"""How long a deployment will go on, guessed from how long the same steps took before."""
+"""How long a deployment will go on, guessed from how long the same steps took before; at first, from what is usual."""
 
 from __future__ import annotations
 
@@ -19,6 +19,18 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     types: Mapping[tuple[str, Action], float] = {}
 
 
+_QUICK = 1.0
+"""Seconds that anything takes of which nothing else is usual."""
+
+
+class Usual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many seconds one thing of a type usually takes: until it is ready, until others can use it, and until it is gone."""
+
+    ready: float
+    usable: float | None = None
+    gone: float = _QUICK
+
+
 def pace_of(views: Iterable[DeploymentView]) -> Pace:
     """From finished deployments; of one project, or (for one that is deployed for the first time) of others."""
     steps: dict[tuple[str, Action], list[float]] = {}
@@ -37,35 +49,50 @@ def _medians(taken: Mapping[tuple[str, Action], list[float]]) -> Mapping[tuple[s
     return {key: median(seconds) for key, seconds in taken.items()}
 
 
-def remaining(view: DeploymentView, pace: Pace, now: float) -> float | None:
-    """Seconds along the longest way through what is left. None without a plan, or with a step of which nothing is known."""
+def remaining(view: DeploymentView, pace: Pace, now: float, usual: Mapping[str, Usual] | None = None) -> float | None:
+    """Seconds along the longest way through what is left. None without a plan, or with a step of which nothing is known.
+
+    `usual`: by type, for steps that were never made before; where there are such, each step is known.
+    """
     if view.plan is None or view.done or not view.plan.mutations:
         return None
-    ends: dict[str, float] = {}
+    usable: dict[str, float] = {}
+    longest = 0.0
     for step in _in_order(view.plan.mutations):
-        seconds = _left(step, view, pace, now)
+        seconds = _taken(step, pace, usual or {})
         if seconds is None:
             return None
-        ends[step.urn] = seconds + max((ends.get(each, 0.0) for each in step.after), default=0.0)
-    return max(ends.values())
+        begun = max((usable.get(each, 0.0) for each in step.after), default=0.0)
+        usable[step.urn] = begun + _left(step, view, now, _until_usable(step, seconds, usual or {}))
+        longest = max(longest, begun + _left(step, view, now, seconds))
+    return longest
 
 
-def _left(step: Step, view: DeploymentView, pace: Pace, now: float) -> float | None:
-    begun = view.steps.get(step.urn)
-    if begun is not None and begun.finished is not None:
-        return 0.0
-    usual = _usual(step, pace)
-    if usual is None or begun is None:
-        return usual
-    return max(0.0, usual - (now - begun.started))
-
-
-def _usual(step: Step, pace: Pace) -> float | None:
-    """What this step took; else whatever was done to the same, or the same done to others like it."""
+def _taken(step: Step, pace: Pace, usual: Mapping[str, Usual]) -> float | None:
+    """What this step took; else whatever was done to the same, or the same done to others like it; else what is usual."""
     if (exact := pace.steps.get((step.urn, step.action))) is not None:
         return exact
     same = [seconds for (urn, _), seconds in pace.steps.items() if urn == step.urn]
-    return median(same) if same else pace.types.get((step.type, step.action))
+    before = median(same) if same else pace.types.get((step.type, step.action))
+    if before is not None or not usual:
+        return before
+    its = usual.get(step.type, Usual(_QUICK))
+    return its.gone if step.action is Action.DELETE else its.ready
+
+
+def _until_usable(step: Step, seconds: float, usual: Mapping[str, Usual]) -> float:
+    """What others wait for: not always for its end."""
+    its = usual.get(step.type)
+    if its is None or its.usable is None or step.action is Action.DELETE:
+        return seconds
+    return min(seconds, its.usable)
+
+
+def _left(step: Step, view: DeploymentView, now: float, seconds: float) -> float:
+    begun = view.steps.get(step.urn)
+    if begun is None:
+        return seconds
+    return 0.0 if begun.finished is not None else max(0.0, seconds - (now - begun.started))
 
 
 def _in_order(steps: Iterable[Step]) -> list[Step]:

@@ -54,7 +54,7 @@ class LogView:
     def _add(self, record: LogRecord) -> None:
         with self._lock:
             self._count += 1
-            self._lines.append(f"{record.service}.{record.replica} | {clean(clipped(record.line))}")
+            self._lines.append(f"{record.source} | {clean(clipped(record.line))}")
 
     def _paint(self) -> None:
         self._slot.replace(self._bundle())

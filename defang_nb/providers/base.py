@@ -9,6 +9,7 @@ import msgspec
 
 from defang_nb.model.execution import Execution, Output, TerminalSize
 from defang_nb.model.image import ImageSource
+from defang_nb.model.pace import Usual
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
@@ -86,6 +87,11 @@ class Provider(Protocol):
 
     @property
     def config(self) -> ConfigStore: ...
+
+    @property
+    def usual(self) -> Mapping[str, Usual]:
+        """By type of resource, how long making one usually takes: for a first deployment. Empty where that can't be told."""
+        ...
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
         """What of the project can't be honoured (errors), or is honoured differently (warnings). Reads, changes nothing."""

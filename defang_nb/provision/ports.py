@@ -206,6 +206,14 @@ class Limited(Protocol):
     def api(self) -> ApiClass: ...
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """A resource type that knows in how many seconds its resources are usually ready; 0: not known. A type need not be one."""
+
+    @property
+    def typical(self) -> float: ...
+
+
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """One resource that is made and not ready yet, for `seconds` now."""
 

@@ -2,6 +2,8 @@
 
 A type that can be asked about many at once is asked about all of its resources that wait, in one read a round. A resource is
 asked about soon after it was made, and more and more rarely: what takes minutes is not asked for every half second.
+Near to the time that its type usually takes it is asked about more often again, so that of waits that follow each other none is
+much longer than it has to be.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from defang_nb.errors import DefangError
 from defang_nb.model.value import Json
 from defang_nb.provision.calls import call
 from defang_nb.provision.clock import Clock
-from defang_nb.provision.ports import Made, Operation, Polled, ResourceType, Waiting
+from defang_nb.provision.ports import Made, Operation, Polled, ResourceType, Timed, Waiting
 
 FIRST, LONGEST = 0.5, 5.0
 """Seconds between two questions about a resource, at first and at most."""
@@ -55,6 +57,7 @@ class _Room:
     def __init__(self, type_: Polled, clock: Clock) -> None:
         self._type = type_
         self._clock = clock
+        self._typical = type_.typical if isinstance(type_, Timed) else 0.0
         self._guests: dict[str, _Guest] = {}
         self._asking: asyncio.Task[None] | None = None
 
@@ -93,7 +96,7 @@ class _Room:
             answers = {each.operation.resource.urn: error for each in guests}
         for guest in guests:
             found = answers.get(guest.operation.resource.urn)
-            guest.pause = min(LONGEST, guest.pause * _GROWTH)
+            guest.pause = self._pause(guest.pause, self._clock.now() - guest.since)
             guest.due = self._clock.now() + guest.pause
             if guest.answer.done() or found is None:
                 continue
@@ -102,3 +105,8 @@ class _Room:
                 guest.answer.set_exception(found)
             else:
                 guest.answer.set_result(found)
+
+    def _pause(self, before: float, waited: float) -> float:
+        """Seconds until one is asked about again that was asked after `before` seconds, and has waited for so many."""
+        grown = min(LONGEST, before * _GROWTH)
+        return max(FIRST, min(grown, abs(self._typical - waited) / 2)) if self._typical else grown

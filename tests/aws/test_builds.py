@@ -53,8 +53,8 @@ class Builder:
         base = Base(
             account=ACCOUNT, region=REGION, bucket="bucket", cluster=yard.cluster, vpc=yard.vpc, subnets=tuple(yard.subnets),
             services_group=yard.group, public_group=yard.group, cd_group=yard.group, log_group="yard",
-            execution_role=roles["execution"], cd_role="", kaniko_role=roles["kaniko"], boundary="", cd_task="", kaniko_task="",
-            cd_repository="", revision=1,
+            execution_role=roles["execution"], cd_role="", kaniko_role=roles["kaniko"], cd_image_role="", boundary="",
+            cd_task="", cd_repository="", revision=1,
         )  # fmt: skip
         self.store = BucketStore(account, "bucket", "s")
         self.config = ParameterConfigStore(account, "s")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from defang_nb.errors import ProviderError
+from defang_nb.errors import CdError, ProviderError
 from defang_nb.model.stack import Stack
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap.base import Base
@@ -32,7 +32,7 @@ class Place:
         base = Base(
             account=ACCOUNT, region=REGION, bucket="", cluster=yard.cluster, vpc=yard.vpc, subnets=tuple(yard.subnets),
             services_group=yard.group, public_group=yard.group, cd_group=yard.group, log_group="yard", execution_role="",
-            cd_role="", kaniko_role="", boundary="", cd_task="cd", kaniko_task="", cd_repository="", revision=1,
+            cd_role="", kaniko_role="", cd_image_role="", boundary="", cd_task="cd", cd_repository="", revision=1,
         )  # fmt: skip
         stack = Stack(name="s", provider="aws", settings={"DEFANG_CD_ALLOW": "127.0.0.1/32"})
         self.launcher = Launcher(account, base, stack, self.launches, self._image)
@@ -49,6 +49,16 @@ async def test_a_claim_that_nobody_goes_on_with_is_taken_over_at_once(yard: Yard
     place.image = ""
     with pytest.raises(BeganError):
         await place.launcher.launch()
+
+
+async def test_the_keys_of_a_cd_that_was_killed_go_with_the_next_launch(yard: Yard) -> None:
+    place = Place(yard)
+    await place.launches.claim(CLAIMED, "")
+    await place.launches.give(CLAIMED.id, *make_keys())
+    yard.simulation.behaviours({"match": "cd", "exit_code": 1})
+    with pytest.raises(CdError, match="ended at its start"):
+        await place.launcher.launch()
+    assert yard.client("ssm").describe_parameters()["Parameters"] == []
 
 
 async def test_a_launch_that_fails_takes_its_claim_and_its_keys_back(yard: Yard) -> None:

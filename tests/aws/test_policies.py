@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -19,17 +22,24 @@ from tests.providers.aws.test_stores import given as configured
 
 pytestmark = pytest.mark.e2e
 
+SCALED = "services: {web: {image: nginx, ports: [80], x-defang-autoscaling: true}}"
+
 
 async def prepared(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> tuple[Account, Base]:
     """An account that is prepared, and a session in it of cd's role, with the policies enforced."""
     simulation.pace(0.01)
     base = await BootstrapStack(Account({"AWS_REGION": REGION}), pace=0.05).install()
-    given = simulation.client("sts").assume_role(RoleArn=base.cd_role, RoleSessionName="cd")["Credentials"]
+    account = _session(simulation, monkeypatch, base.cd_role)
+    simulation.enforce()
+    return account, base
+
+
+def _session(simulation: Simulation, monkeypatch: pytest.MonkeyPatch, role: str) -> Account:
+    given = simulation.client("sts").assume_role(RoleArn=role, RoleSessionName="cd")["Credentials"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
     monkeypatch.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
-    simulation.enforce()
-    return Account({"AWS_REGION": REGION}), base
+    return Account({"AWS_REGION": REGION})
 
 
 async def test_it_suffices_for_a_deployment(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +63,7 @@ async def test_it_suffices_for_stores_volumes_and_domains(simulation: Simulation
     simulation.client("route53").create_hosted_zone(Name="example.org", CallerReference="1")
     larger = DOCUMENTS.replace("x-defang-mongodb: true", "mem_limit: 10g, x-defang-mongodb: {allow-downtime: true}")
     text = text.replace("x-defang-redis: true", "x-defang-redis: true, mem_limit: 3g")
-    for each in (FILES, DOMAIN, STORES, text, DOCUMENTS, larger):
+    for each in (FILES, DOMAIN, SCALED, STORES, text, DOCUMENTS, larger):
         applied = await stage.up(each)
         assert simulation.denied() == []
         assert applied.outcome is Outcome.SUCCEEDED, applied.failed
@@ -77,8 +87,38 @@ async def test_what_is_not_ours_is_out_of_reach(simulation: Simulation, monkeypa
         ("ssm", "put_parameter"): {"Name": "/theirs", "Value": "x", "Type": "String"},
         ("ecs", "delete_cluster"): {"cluster": base.cluster},
         ("cloudformation", "delete_stack"): {"StackName": "defang-cd"},
+        ("ec2", "create_tags"): {"Resources": [group], "Tags": [{"Key": "defang:managed-by", "Value": "defang-nb"}]},
+        ("iam", "delete_role_policy"): {"RoleName": base.cd_role.rpartition("/")[2], "PolicyName": "cd"},
+        ("ecs", "register_task_definition"): {**TASK, "taskRoleArn": base.cd_role},
+        ("logs", "delete_log_group"): {"logGroupName": base.log_group},
+        ("ecr", "delete_repository"): {"repositoryName": "defang/cd", "force": True},
     }
-    for (service, operation), given in refused.items():
+    assert _refused(account, refused) == len(simulation.denied()) == len(refused)
+
+
+async def test_what_a_dockerfile_runs_can_not_become_cd(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the credentials of the task that builds it. cd's own image is built by another role."""
+    _, base = await prepared(simulation, monkeypatch)
+    account = _session(simulation, monkeypatch, base.kaniko_role)
+    keys = "/Defang/_stacks/prod/cd-1-client"
+    refused = {
+        ("ecr", "put_image"): {"repositoryName": "defang/cd", "imageManifest": "{}", "imageTag": "0.1-0123456789abcdef"},
+        ("s3", "put_object"): {"Bucket": base.bucket, "Key": "stacks/prod/contexts/cd-0.1.tar.gz", "Body": b""},
+        ("s3", "get_object"): {"Bucket": base.bucket, "Key": "stacks/prod/cd/launch.json"},
+        ("ssm", "get_parameter"): {"Name": keys, "WithDecryption": True},
+        ("ecs", "run_task"): {"cluster": base.cluster, "taskDefinition": "defang-cd"},
+    }
+    assert _refused(account, refused) == len(refused)
+    account = _session(simulation, monkeypatch, base.execution_role)
+    assert _refused(account, {("ssm", "get_parameters"): {"Names": [keys], "WithDecryption": True}}) == 1
+
+
+TASK = {"family": "defang-x", "containerDefinitions": [{"name": "x", "image": "x"}]}
+
+
+def _refused(account: Account, calls: Mapping[tuple[str, str], Mapping[str, Any]]) -> int:
+    """How many of the calls are refused: all, or this test fails."""
+    for (service, operation), given in calls.items():
         with pytest.raises(ClientError, match=r"AccessDenied|UnauthorizedOperation"):
             getattr(account.client(service), operation)(**given)
-    assert len(simulation.denied()) == len(refused)
+    return len(calls)

@@ -159,6 +159,7 @@ def test_names_and_flags_are_unique() -> None:
                 "down",
                 "ps",
                 "logs",
+                "tail",
                 "exec",
                 "restart",
                 "scale",

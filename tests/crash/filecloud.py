@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from defang_nb.model.image import ImageSource
+from defang_nb.model.pace import Usual
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Need, Options, Recorded, Resource, urn
 from defang_nb.model.source import Diagnostic
@@ -168,6 +169,10 @@ class FileCloudProvider:
     @property
     def config(self) -> FileConfigStore:
         return self._config
+
+    @property
+    def usual(self) -> Mapping[str, Usual]:
+        return {}
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
         return ()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, cast
 
 from defang_nb.client.deployment import Deployment, Start
 from defang_nb.model.events import Event
-from defang_nb.model.pace import Pace
+from defang_nb.model.pace import Pace, Usual
 from defang_nb.model.view import DeploymentView
 
 
@@ -20,6 +20,7 @@ class Replay:
         self.events = events
         self.pause = pause
         self.known = Pace()
+        self.usual: Mapping[str, Usual] = {}
         self.cancelled: list[str] = []
         self.go_on = threading.Event()
 

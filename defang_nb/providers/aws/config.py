@@ -33,9 +33,13 @@ def parameter(project: str, stack: str, key: str) -> str:
     return folder(project, stack) + checked_key(key)
 
 
+OWN = "/Defang/_stacks/"
+"""What the names of parameters of stacks themselves begin with. No project can be called `_stacks`."""
+
+
 def own(stack: str, name: str) -> str:
-    """The name of a parameter of the stack itself. No project can be called `_stacks`."""
-    return f"/Defang/_stacks/{stack}/{name}"
+    """The name of a parameter of the stack itself."""
+    return f"{OWN}{stack}/{name}"
 
 
 class ParameterConfigStore:

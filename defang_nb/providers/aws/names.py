@@ -73,6 +73,16 @@ def log_group(stack: str, project: str) -> str:
     return f"/defang/{stack}/{project}"
 
 
+def build_logs(stack: str, project: str, image: str = "") -> str:
+    """What the streams of builds begin with, in the log group of the account's preparation: of one image, or of all."""
+    return f"build/{stack}/{project}/{image}"
+
+
+def cd_logs(stack: str) -> str:
+    """What the streams of a stack's cd begin with, beside those of builds."""
+    return f"cd/{stack}"
+
+
 def role_path(region: str, stack: str, project: str) -> str:
     """The path of the roles of a project's services ("": of all projects), by which they are listed, and cd may make them.
 

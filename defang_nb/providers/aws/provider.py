@@ -6,15 +6,18 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 
+import msgspec
+
+from defang_nb.build.hidden import Hidden
 from defang_nb.errors import NotFoundError, ProviderError, UsageError
 from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
+from defang_nb.model.pace import Usual
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
-from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
-from defang_nb.providers.aws import names
+from defang_nb.model.status import LogKind, LogQuery, LogRecord, ServiceStatus, Usage
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.stack import BootstrapStack, store_of
@@ -26,6 +29,7 @@ from defang_nb.providers.aws.launch.launcher import Launcher
 from defang_nb.providers.aws.launch.record import LAUNCH_VARIABLE, Launches
 from defang_nb.providers.aws.modes import mode_of
 from defang_nb.providers.aws.store import BucketStore
+from defang_nb.providers.aws.times import usual
 from defang_nb.providers.aws.types import resource_types
 from defang_nb.providers.base import Bootstrap, CdAddress, Say, Session
 from defang_nb.provision.bootstrap import bootstrap
@@ -58,6 +62,10 @@ class AwsProvider:
     @property
     def account(self) -> Account:
         return self._account
+
+    @property
+    def usual(self) -> Mapping[str, Usual]:
+        return usual()
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
         mode_of(self._stack.settings)
@@ -113,10 +121,16 @@ class AwsProvider:
         return await status(self._account, self._known.cluster, project, mains)
 
     async def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
-        from defang_nb.providers.aws.operate.logs import read
+        from defang_nb.providers.aws.operate.logs import read, sources
 
-        async for record in read(self._account, names.log_group(self._stack.name, project), query):
-            yield record
+        base = await self._prepared()
+        hidden = await self._hidden(project) if LogKind.BUILD in query.kinds else Hidden(())
+        async for record in read(self._account, sources(self._stack.name, project, base.log_group, query), query):
+            yield msgspec.structs.replace(record, line=hidden.text(record.line))
+
+    async def _hidden(self, project: str) -> Hidden:
+        """What a Dockerfile may have written of the project's configuration."""
+        return Hidden((await self._config.values(project, await self._config.names(project))).values())
 
     async def execute(self, project: str, execution: Execution) -> Session:
         raise UsageError(
@@ -137,7 +151,10 @@ class AwsProvider:
 
     async def teardown(self, say: Say) -> str:
         bucket = await BootstrapStack(self._account).teardown(say)
-        return f"the bucket {bucket}, with the record of what was deployed: delete it by hand, or leave it for the next time"
+        return (
+            f"the bucket {bucket}, with the record of what was deployed, and configuration values (`config ls`, `config rm`): "
+            "delete them by hand, or leave them for the next time"
+        )
 
     async def _prepared(self) -> Base:
         """What the bootstrap made. Raises `NotFoundError` where it was never made, or is older than we are."""

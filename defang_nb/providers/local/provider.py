@@ -9,13 +9,15 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 
+from defang_nb.errors import UsageError
 from defang_nb.model.execution import Execution
 from defang_nb.model.image import ImageSource
+from defang_nb.model.pace import Usual
 from defang_nb.model.project import Project
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
-from defang_nb.model.status import LogQuery, LogRecord, ServiceStatus, Usage
+from defang_nb.model.status import LogKind, LogQuery, LogRecord, ServiceStatus, Usage
 from defang_nb.providers.base import CdAddress, Say, Session
 from defang_nb.providers.local.config import FileConfigStore
 from defang_nb.providers.local.engines import DOCKER, PROCESS, Choice, LocalEngine, choose, remember
@@ -44,6 +46,10 @@ class LocalProvider:
     @property
     def config(self) -> FileConfigStore:
         return self._config
+
+    @property
+    def usual(self) -> Mapping[str, Usual]:
+        return {}  # nothing here takes long but builds, and those take what their Dockerfile says
 
     def check(self, project: Project) -> Sequence[Diagnostic]:
         return self._backend.check(project)
@@ -115,6 +121,11 @@ class LocalProvider:
         return await self._backend.status(project)
 
     def logs(self, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
+        if LogKind.RUN not in query.kinds:
+            raise UsageError(
+                "builds and cd keep no log of their own on this machine",
+                hint="`attach` shows a deployment with its builds, and `deployments` lists those that there are",
+            )
         return self._backend.logs(project, query)
 
     async def execute(self, project: str, execution: Execution) -> Session:

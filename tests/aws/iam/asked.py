@@ -98,7 +98,8 @@ def asked(call: Call, environ: Mapping[str, Any], body: bytes, account: str) -> 
     if call.operation == "DeleteObjects":
         found = _deletions(about, body)
     if tags and not action.endswith(("TagResource", "AddTags", "CreateTags", "AddTagsToResource", "TagRole")):
-        found.append(Asked(f"{prefix}:{_TAGGING.get(call.service, 'TagResource')}", frozenset(), known))
+        said = known | {f"{prefix}:CreateAction": [call.operation]}
+        found.append(Asked(f"{prefix}:{_TAGGING.get(call.service, 'TagResource')}", frozenset(), said))
     passed = {value for key, value in _leaves(given) if key in ("executionRoleArn", "taskRoleArn")}
     to = {"iam:PassedToService": ["ecs-tasks.amazonaws.com"]}
     return found + [Asked("iam:PassRole", frozenset({role}), to) for role in sorted(passed)]

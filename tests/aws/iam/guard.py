@@ -19,7 +19,16 @@ from tests.aws.calls import Call
 from tests.aws.iam.asked import Asked, asked
 
 _ALWAYS = ("sts:GetCallerIdentity",)
-_KNOWABLE = ("aws:RequestTag/", "aws:TagKeys", "iam:PermissionsBoundary", "iam:PassedToService", "ecs:cluster")
+_KNOWABLE = (
+    "aws:RequestTag/",
+    "aws:TagKeys",
+    "iam:PermissionsBoundary",
+    "iam:PassedToService",
+    "ecs:cluster",
+    "ec2:CreateAction",
+    "ecs:CreateAction",
+    "elasticfilesystem:CreateAction",
+)
 
 
 class Guard:

@@ -22,7 +22,8 @@ BASE = Base(
     cluster=f"arn:aws:ecs:eu-central-1:{ACCOUNT}:cluster/defang", services_group="sg-services", public_group="sg-public",
     cd_group="sg-cd", log_group="/defang/cd", execution_role=f"arn:aws:iam::{ACCOUNT}:role/execution",
     cd_role=f"arn:aws:iam::{ACCOUNT}:role/cd", kaniko_role=f"arn:aws:iam::{ACCOUNT}:role/kaniko",
-    boundary=f"arn:aws:iam::{ACCOUNT}:policy/boundary", cd_task="defang-cd", kaniko_task="defang-kaniko",
+    cd_image_role=f"arn:aws:iam::{ACCOUNT}:role/cd-image",
+    boundary=f"arn:aws:iam::{ACCOUNT}:policy/boundary", cd_task="defang-cd",
     cd_repository="defang/cd", revision=1,
 )  # fmt: skip
 MODE = Mode(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import xform_name
 
 from defang_nb.errors import ProviderError, UsageError
 from defang_nb.model.resource import Recorded
+from defang_nb.providers import aws
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap import template
 from defang_nb.providers.aws.bootstrap.stack import BootstrapStack, store_of
@@ -104,15 +107,58 @@ async def test_what_is_denied_is_named(simulation: Simulation) -> None:
         await BootstrapStack(Account({"AWS_REGION": REGION}), pace=0.01).install()
 
 
+SAID = {"Account": ACCOUNT, "Region": REGION, "Partition": "aws", "Bucket": BUCKET}
+BY_OTHERS = {
+    "s3:GetObject", "ecr:BatchCheckLayerAvailability",  # Kaniko
+    "iam:PassRole", "iam:TagRole", "iam:CreateServiceLinkedRole", "ec2:CreateTags", "ecs:TagResource", "ssm:AddTagsToResource",
+    "ecr:TagResource", "logs:TagResource", "elasticloadbalancing:AddTags", "servicediscovery:TagResource",
+    "elasticfilesystem:TagResource", "acm:AddTagsToCertificate", "application-autoscaling:TagResource", "rds:AddTagsToResource",
+    "elasticache:AddTagsToResource",  # what is made with tags, or a role
+    "elasticloadbalancing:AddListenerCertificates", "elasticloadbalancing:RemoveListenerCertificates",
+    "ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress",  # whose names the code puts together
+    "s3:GetBucketLocation", "s3:ListBucket",  # what is asked before an object is read; a HEAD, and a listing
+    "route53:CreateHostedZone", "route53:DeleteHostedZone",  # Cloud Map
+    "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms",  # autoscaling
+    "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute",  # EFS
+    "rds:CreateDBSnapshot", "rds:CreateDBClusterSnapshot", "elasticache:CreateSnapshot",  # the last one of what is deleted
+}  # fmt: skip
+"""What is asked of IAM for another call of ours, in our name, and is no call itself."""
+
+
 def test_no_policy_is_broader_than_it_has_to_be() -> None:
-    said = {"Account": ACCOUNT, "Region": REGION, "Partition": "aws", "Bucket": BUCKET}
-    for name in ("execution", "kaniko", "cd", "boundary"):
-        document = template.policy(name, said)
-        assert len(json.dumps(document)) < 10_240, "IAM keeps no longer one in a role"
+    for name in (*template.ROLES, "cdstores", "cdsites", "boundary"):
+        document = template.policy(name, SAID)
+        most = 10_240 if name in template.ROLES else 6_144
+        assert len(json.dumps(document, separators=(",", ":"))) < most, "IAM keeps no longer one"
         for statement in document["Statement"]:
-            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            actions = _listed(statement["Action"])
             assert "*" not in actions
             assert not any(each.startswith("iam:") and "*" in each for each in actions)
+
+
+def test_cd_may_do_what_it_does_and_no_more() -> None:
+    """Every action that changes something is one that the code calls, or that another call needs; nothing is `service:*`."""
+    statements = [each for name in ("cd", "cdstores", "cdsites") for each in template.policy(name, SAID)["Statement"]]
+    allowed = {action for each in statements for action in _listed(each["Action"])}
+    looks = ("Describe*", "List*", "Get*")
+    assert [each for each in allowed if "*" in each and not each.endswith(looks)] == []
+    code = "\n".join(each.read_text() for each in Path(aws.__file__).parent.rglob("*.py"))
+    changing = {each for each in allowed - BY_OTHERS if not each.partition(":")[2].startswith(("Describe", "List", "Get"))}
+    assert [each for each in changing if f'"{xform_name(each.partition(":")[2])}"' not in code] == []
+    for statement in statements:
+        narrow = statement["Resource"] != "*" or "Condition" in statement
+        assert narrow or _listed(statement["Action"])[0] in WHOLE_ACCOUNT, statement
+
+
+WHOLE_ACCOUNT = ("ec2:Describe*", "ecs:RegisterTaskDefinition", "route53:CreateHostedZone")
+"""The statements for all of the account begin with these."""
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_bucket_stays_and_nobody_is_an_administrator() -> None:
     whole = template.template(ACCOUNT, REGION, with_bucket=True)
     bucket = whole["Resources"]["Bucket"]
     assert bucket["DeletionPolicy"] == "Retain"

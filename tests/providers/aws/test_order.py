@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import cast
+
+import pytest
 
 from defang_nb.errors import DefangError
 from defang_nb.model.events import StepStarted
@@ -11,23 +15,25 @@ from defang_nb.model.resource import Need, Recorded, Resource
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.account import Account
+from defang_nb.providers.aws.builds.image import ImageType
+from defang_nb.providers.aws.times import usual
 from defang_nb.providers.aws.types import resource_types
+from defang_nb.providers.aws.types.base import AwsType
 from defang_nb.provision.executor import apply
 from defang_nb.provision.lease import Lease
 from defang_nb.provision.order import creation_order
 from defang_nb.provision.owner import Owner
 from defang_nb.provision.planner import plan
-from defang_nb.provision.ports import ApiClass, Made, OnCancel, Operation, ResourceType, Waiting
+from defang_nb.provision.ports import Made, OnCancel, Operation, ResourceType, Waiting
 from defang_nb.provision.state import State
 from tests.providers.aws.plans import BASE, STACK, compiled
 from tests.provision.memory import MemoryStore
 from tests.provision.virtual import LoopClock, VirtualLoop
 
-TIMES = {
-    kinds.BALANCER: (1.0, 150.0), kinds.NAMESPACE: (0.5, 40.0), kinds.IMAGE: (1.0, 120.0), kinds.SERVICE: (0.5, 45.0),
-    kinds.JOB: (0.5, 40.0), kinds.ROLE: (0.6, 10.0),
-}  # fmt: skip
-"""Seconds that the call takes, and until it is ready after that; half a second and none for all others."""
+CALL = {kinds.BALANCER: 1.0, kinds.IMAGE: 1.0, kinds.ROLE: 0.6}
+"""Seconds that the call takes which makes one; half a second for all others."""
+LATE = (kinds.IMAGE, kinds.NAMESPACE, kinds.DATABASE, kinds.CACHE)
+"""What these give is known only when they are ready."""
 
 PROJECT = "services:\n" + "\n".join(
     [
@@ -39,8 +45,18 @@ PROJECT = "services:\n" + "\n".join(
 )
 
 
+CHAIN = """\
+services:
+  db: {image: postgres, x-defang-postgres: true, environment: {POSTGRES_PASSWORD: "${PASSWORD}"}}
+  migrate: {image: python, restart: "no", depends_on: [db]}
+  api: {image: python, depends_on: {migrate: {condition: service_completed_successfully}}}
+  web: {image: python, ports: ["80"], depends_on: {api: {condition: service_healthy}}}
+"""
+"""Four waits, one after the other."""
+
+
 class Slow:
-    """A type that takes its time, asked about as the real one is."""
+    """A type that takes its time, asked about as the real one is. `pace`: how much longer than usual."""
 
     replace_on: frozenset[str] = frozenset()
     create_before_delete = False
@@ -48,19 +64,23 @@ class Slow:
     lag = 0.0
     idempotent = True
 
-    def __init__(self, name: str, api: ApiClass) -> None:
-        self.name = name
-        self.api = api
+    def __init__(self, real: AwsType | ImageType, pace: float) -> None:
+        self.name = real.name
+        self.api = real.api
+        self.typical = getattr(real, "typical", 0.0)
+        self.seconds = ready_after(self.name, pace)
+        self.asked: list[float] = []
 
     async def create(self, operation: Operation) -> Made:
-        await asyncio.sleep(TIMES.get(self.name, (0.5, 0.0))[0])
-        known = ("arn", "id", "name", "uri", "host")
-        now = () if self.name in (kinds.IMAGE, kinds.NAMESPACE) else known
+        await asyncio.sleep(CALL.get(self.name, 0.5))
+        known = ("arn", "id", "name", "uri", "host", "zone", "reader")
+        now = () if self.name in LATE else known
         return Made(id=operation.resource.urn, outputs=dict.fromkeys(now, operation.resource.urn))
 
     async def poll_many(self, waiting: Sequence[Waiting]) -> Mapping[str, Mapping[str, Json] | DefangError]:
-        done = [each for each in waiting if each.seconds >= TIMES[self.name][1]]
-        return {each.operation.resource.urn: dict.fromkeys(("id", "reference"), "x") for each in done}
+        self.asked.append(asyncio.get_running_loop().time())
+        done = [each for each in waiting if each.seconds >= self.seconds]
+        return {each.operation.resource.urn: dict.fromkeys(("id", "reference", "host", "port", "arn"), "x") for each in done}
 
 
 class Quick(Slow):
@@ -72,23 +92,28 @@ class Quick(Slow):
         return made.outputs
 
 
-def types() -> dict[str, ResourceType]:
-    real = resource_types(Account({}), BASE, STACK)
-    apis = {each.name: each.api for each in real} | {kinds.IMAGE: ApiClass("builds", 10)}  # type: ignore[attr-defined]
-    return {name: Slow(name, api) if name in TIMES else Quick(name, api) for name, api in apis.items()}  # type: ignore[misc]
+def ready_after(name: str, pace: float) -> float:
+    """Seconds from being made to being ready, of one of that type."""
+    found = usual().get(name)
+    return found.ready * pace if found and found.ready > 1 else 0.0
 
 
-def deployed(desired: Sequence[Resource]) -> tuple[float, dict[str, float]]:
-    """How long it takes, and when each step begins."""
+def types(pace: float) -> dict[str, Slow]:
+    real = [*resource_types(Account({}), BASE, STACK), ImageType]
+    return {each.name: (Slow if ready_after(each.name, pace) else Quick)(each, pace) for each in real}  # type: ignore[arg-type]
+
+
+def deployed(desired: Sequence[Resource], pace: float = 1.0) -> tuple[float, dict[str, float], list[float]]:
+    """How long it takes, when each step begins, and the seconds between two questions about one type."""
     begun: dict[str, float] = {}
-    loop = VirtualLoop()
+    loop, slow = VirtualLoop(), types(pace)
 
     def told(event: object) -> None:
         if isinstance(event, StepStarted):
             begun[event.urn] = loop.time()
 
     async def deploy() -> None:
-        clock, store, known = LoopClock(), MemoryStore(), types()
+        clock, store, known = LoopClock(), MemoryStore(), cast("dict[str, ResourceType]", slow)
         recorded: Mapping[str, Recorded] = {}
         async with Lease(store, "shop", deployment="d", owner=Owner(name="a", host="b", pid=1), clock=clock) as lease:
             state = await State.open(store, "shop", lease=lease)
@@ -98,20 +123,20 @@ def deployed(desired: Sequence[Resource]) -> tuple[float, dict[str, float]]:
 
     try:
         loop.run_until_complete(deploy())
-        return loop.time(), begun
+        pauses = [later - sooner for each in slow.values() for sooner, later in pairwise(each.asked)]
+        return loop.time(), begun, pauses
     finally:
         loop.close()
 
 
-def critical_path(desired: Sequence[Resource]) -> float:
+def critical_path(desired: Sequence[Resource], pace: float = 1.0) -> float:
     """When the last one would be ready, were each begun as soon as what it needs is there."""
     made: dict[str, float] = {}
     ready: dict[str, float] = {}
     for each in creation_order(desired):
-        calls, becoming = TIMES.get(each.type, (0.5, 0.0))
-        late = (kinds.IMAGE, kinds.NAMESPACE)  # what they give is known only when they are ready
+        calls, becoming = CALL.get(each.type, 0.5), ready_after(each.type, pace)
         times = [
-            (made if need is Need.CREATED and f"/{late[0]}/" not in urn and f"/{late[1]}/" not in urn else ready)[urn]
+            (made if need is Need.CREATED and not any(f"/{late}/" in urn for late in LATE) else ready)[urn]
             for urn, need in each.dependencies.items()
         ]
         made[each.urn] = max(times, default=0.0) + calls
@@ -121,7 +146,7 @@ def critical_path(desired: Sequence[Resource]) -> float:
 
 def test_what_is_slow_begins_at_once_and_nobody_waits_without_need() -> None:
     desired = compiled(PROJECT)
-    whole, begun = deployed(desired)
+    whole, begun, _ = deployed(desired)
     path = critical_path(desired)
     assert whole / path <= 1.05, (whole, path)
     slow = [urn for urn in begun if any(f"/{name}/" in urn for name in (kinds.BALANCER, kinds.NAMESPACE, kinds.IMAGE))]
@@ -129,3 +154,14 @@ def test_what_is_slow_begins_at_once_and_nobody_waits_without_need() -> None:
     assert max(begun[urn] for urn in slow) <= 2.0, "beside each other, and before all else"
     assert begun["shop/aws:ecs/Service/worker0"] < 50, "neither a load balancer nor a build is waited for"
     assert begun["shop/aws:ecs/Service/web0"] < 150, "its tasks start while the load balancer does"
+
+
+@pytest.mark.parametrize("project", [PROJECT, CHAIN])
+@pytest.mark.parametrize(("pace", "most"), [(1.0, 1.02), (0.7, 1.05), (1.4, 1.05)])
+def test_waits_that_follow_each_other_add_little(project: str, pace: float, most: float) -> None:
+    desired = compiled(project)
+    whole, _, pauses = deployed(desired, pace)
+    path = critical_path(desired, pace)
+    assert whole / path <= most, (whole, path)
+    assert min(pauses) >= 0.499, "no question more often than every half second"
+    assert len(pauses) < 250

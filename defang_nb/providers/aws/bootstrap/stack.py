@@ -19,12 +19,12 @@ from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.template import (
     CD_REPOSITORY,
     CD_TASK,
-    KANIKO_TASK,
     REVISION,
     STACK,
     bucket_name,
     template,
 )
+from defang_nb.providers.aws.config import OWN
 from defang_nb.providers.aws.names import MANAGED_BY, MANAGER, pairs
 from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.providers.aws.store import BucketStore
@@ -39,6 +39,8 @@ PACE = 2.0
 _PATIENCE = 1800.0
 """Seconds after which a stack that does not come to an end is an error; most of it takes three minutes."""
 _TRIES = 5
+_NAMES = 10
+"""Parameters that one call deletes."""
 _FINE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"})
 _BROKEN = frozenset({
     "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS",
@@ -106,7 +108,10 @@ class BootstrapStack:
         )
 
     async def teardown(self, say: Say = lambda _: None) -> str:
-        """Delete the stack; the bucket's name, which stays. Raises `UsageError` while anything is deployed."""
+        """Delete the stack and its own parameters; the bucket's name, which stays.
+
+        Raises `UsageError` while anything is deployed.
+        """
         found = await self._find()
         bucket = bucket_name((await self._account.identity()).account, self._account.region)
         if found is None:
@@ -117,7 +122,15 @@ class BootstrapStack:
                 hint="take these down first: defang-nb down PROJECT --stack STACK",
             )
         await self._remove(say)
+        await self._forget()
         return bucket
+
+    async def _forget(self) -> None:
+        """The keys by which stacks told configuration values apart, and those of a cd that was killed."""
+        pages = await self._account.pages("ssm", "get_parameters_by_path", Path=OWN.rstrip("/"), Recursive=True)
+        names = [each["Name"] for page in pages for each in page["Parameters"]]
+        for start in range(0, len(names), _NAMES):
+            await self._account.call("ssm", "delete_parameters", Names=names[start : start + _NAMES])
 
     async def _deployed(self, bucket: str) -> list[str]:
         """What is recorded to be deployed, by any stack that keeps its record here."""
@@ -251,9 +264,9 @@ class BootstrapStack:
             execution_role=said["ExecutionRole"],
             cd_role=said["CdRole"],
             kaniko_role=said["KanikoRole"],
+            cd_image_role=said["CdImageRole"],
             boundary=said["Boundary"],
             cd_task=CD_TASK,
-            kaniko_task=KANIKO_TASK,
             cd_repository=f"{found['StackId'].split(':')[4]}.dkr.ecr.{self._account.region}.amazonaws.com/{said['CdRepository']}",
             revision=int(said["Revision"]),
         )

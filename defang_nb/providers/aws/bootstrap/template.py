@@ -14,18 +14,27 @@ import yaml
 
 from defang_nb.providers.aws.names import MANAGED_BY, MANAGER
 
-REVISION = 3
+REVISION = 4
 """To be raised with every change of the template or the policies: older stacks are then updated."""
 STACK = "defang-cd"
 CLUSTER = "defang"
 LOG_GROUP = "/defang/cd"
 CD_TASK = "defang-cd"
-KANIKO_TASK = "defang-build"
 CD_REPOSITORY = "defang/cd"
 CD_PORT = 50051
 _LOG_DAYS = 30
+ROLES = {"execution": "ExecutionRole", "kaniko": "KanikoRole", "cdimage": "CdImageRole", "cd": "CdRole"}
+"""Of each policy of `policies.yaml` that is a part of a role, that role; the others are policies of their own."""
 _TAGS = [{"Key": MANAGED_BY, "Value": MANAGER}]
-_ECS = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+
+
+def tasks_of(account: str) -> dict[str, Any]:
+    """A role's trust in ECS: tasks of this account, and of no other's (IAM User Guide, "The confused deputy problem")."""
+    allowed = {
+        "Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }  # fmt: skip
+    return {"Version": "2012-10-17", "Statement": [allowed]}
 
 
 def bucket_name(account: str, region: str) -> str:
@@ -68,6 +77,7 @@ def _outputs(bucket: str) -> dict[str, Any]:
         "ExecutionRole": {"Fn::GetAtt": ["ExecutionRole", "Arn"]},
         "CdRole": {"Fn::GetAtt": ["CdRole", "Arn"]},
         "KanikoRole": {"Fn::GetAtt": ["KanikoRole", "Arn"]},
+        "CdImageRole": {"Fn::GetAtt": ["CdImageRole", "Arn"]},
         "Boundary": {"Ref": "Boundary"},
         "CdRepository": CD_REPOSITORY,
     }
@@ -132,20 +142,21 @@ def _cluster() -> dict[str, Any]:
 
 def _roles(said: dict[str, str], region: str) -> dict[str, Any]:
     made = {
-        f"{name.title()}Role": _resource(
-            "AWS::IAM::Role", Path=f"/defang/{region}/", AssumeRolePolicyDocument=_ECS,
+        role: _resource(
+            "AWS::IAM::Role", Path=f"/defang/{region}/", AssumeRolePolicyDocument=tasks_of(said["Account"]),
             Policies=[{"PolicyName": name, "PolicyDocument": policy(name, said)}],
         )
-        for name in ("execution", "kaniko", "cd")
+        for name, role in ROLES.items()
     }  # fmt: skip
-    boundary = policy("boundary", said)
-    made["Boundary"] = _resource(
-        "AWS::IAM::ManagedPolicy",
-        tagged=False,
-        ManagedPolicyName="boundary",
-        Path=f"/defang/{region}/",
-        PolicyDocument=boundary,
-    )
+    for name, resource, roles in (
+        ("boundary", "Boundary", ()),
+        ("cdstores", "CdStores", ("CdRole",)),
+        ("cdsites", "CdSites", ("CdRole",)),
+    ):
+        made[resource] = _resource(
+            "AWS::IAM::ManagedPolicy", tagged=False, ManagedPolicyName=name, Path=f"/defang/{region}/",
+            PolicyDocument=policy(name, said), Roles=[{"Ref": role} for role in roles],
+        )  # fmt: skip
     return made
 
 

@@ -22,7 +22,7 @@ from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.builds.task import PACE, Ended, KanikoTask, Wanted
 from defang_nb.providers.aws.config import parameter
-from defang_nb.providers.aws.names import repository, tags
+from defang_nb.providers.aws.names import build_logs, repository, tags
 from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.providers.aws.store import BucketStore
 from defang_nb.provision.ports import ApiClass, Made, OnCancel, Operation, TransientError
@@ -166,6 +166,8 @@ class ImageType:
         )
         wanted = Wanted(
             name=f"{self._stack}-{project}-{source.name}",
+            log=build_logs(self._stack, project, source.name),
+            role=self._base().kaniko_role,
             mark=hashlib.sha256(f"{self._stack}/{urn}/{_tag(source)}".encode()).hexdigest()[:32],
             token=operation.token,
             image=self._kaniko,

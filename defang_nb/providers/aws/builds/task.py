@@ -24,7 +24,6 @@ from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.provision.ports import TransientError
 
 CONTAINER = "kaniko"
-LOG_PREFIX = "build"
 SIZES = ((1024, 4096), (2048, 8192), (4096, 16384), (8192, 32768))
 """CPU units and MiB of a task; a build that runs out of memory is tried again with the next."""
 _STORAGE = 50
@@ -38,9 +37,15 @@ _KILLED = 137
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `secrets`: a variable's name → the SSM parameter that holds its value. `mark` tells what is built."""
+    """One run. `secrets`: a variable's name → the SSM parameter that holds its value. `mark` tells what is built.
+
+    `log`: what the names of its log streams begin with. `role` is the ARN of what the build may do in the account: whatever its
+    Dockerfile runs may do that too.
+    """
 
     name: str
+    log: str
+    role: str
     mark: str
     token: str
     image: str
@@ -84,7 +89,7 @@ class KanikoTask:
             else:
                 definition = await self._define(wanted, size)
                 task = await self._start(definition, wanted, token)
-            return await self._follow(task, hear)
+            return await self._follow(task, wanted.log, hear)
         except asyncio.CancelledError:
             if task:
                 await asyncio.shield(self.stop(task, "the deployment was cancelled"))
@@ -116,7 +121,7 @@ class KanikoTask:
             ephemeralStorage={"sizeInGiB": _STORAGE},
             runtimePlatform={"operatingSystemFamily": "LINUX", "cpuArchitecture": architecture(wanted.platform)},
             executionRoleArn=self._base.execution_role,
-            taskRoleArn=self._base.kaniko_role,
+            taskRoleArn=wanted.role,
             tags=pairs(wanted.tags, "key", "value"),
             containerDefinitions=[self._container(wanted)],
         )
@@ -140,7 +145,7 @@ class KanikoTask:
                 "options": {
                     "awslogs-group": self._base.log_group,
                     "awslogs-region": self._base.region,
-                    "awslogs-stream-prefix": LOG_PREFIX,
+                    "awslogs-stream-prefix": wanted.log,
                 },
             },
         }
@@ -167,8 +172,8 @@ class KanikoTask:
             raise TransientError(f"AWS starts no task for the build: {failures[0].get('reason', '')}", after=2.0, refused=True)
         return str(answer["tasks"][0]["taskArn"])
 
-    async def _follow(self, task: str, hear: Callable[[str], None]) -> Ended:
-        log, pause, state = _Log(self._account, self._base.log_group, task), self._pace, ""
+    async def _follow(self, task: str, prefix: str, hear: Callable[[str], None]) -> Ended:
+        log, pause, state = _Log(self._account, self._base.log_group, prefix, task), self._pace, ""
         while True:
             found = await self._account.call("ecs", "describe_tasks", cluster=self._base.cluster, tasks=[task])
             if not found["tasks"]:
@@ -196,9 +201,9 @@ _WORDS = {"PROVISIONING": "waiting for a machine", "PENDING": "fetching the buil
 class _Log:
     """One task's lines, each once."""
 
-    def __init__(self, account: Account, group: str, task: str) -> None:
+    def __init__(self, account: Account, group: str, prefix: str, task: str) -> None:
         self._account = account
-        self._where = {"logGroupName": group, "logStreamName": f"{LOG_PREFIX}/{CONTAINER}/{task.rpartition('/')[2]}"}
+        self._where = {"logGroupName": group, "logStreamName": f"{prefix}/{CONTAINER}/{task.rpartition('/')[2]}"}
         self._next: dict[str, str] = {}
 
     async def read(self, hear: Callable[[str], None]) -> int:

@@ -76,6 +76,8 @@ class CdImage:
         destination = f"{self._base.cd_repository}:{tag}"
         wanted = Wanted(
             name="cd",
+            log="cd-image",
+            role=self._base.cd_image_role,
             mark=hashlib.sha256(destination.encode()).hexdigest()[:32],
             token=destination,
             image=self._kaniko,

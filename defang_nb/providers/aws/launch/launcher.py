@@ -19,7 +19,7 @@ from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.template import CD_PORT
 from defang_nb.providers.aws.launch.door import open_door
 from defang_nb.providers.aws.launch.record import LAUNCH_VARIABLE, Launch, Launches
-from defang_nb.providers.aws.names import MANAGED_BY, MANAGER, STACK, pairs
+from defang_nb.providers.aws.names import MANAGED_BY, MANAGER, STACK, cd_logs, pairs
 from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.providers.base import CdAddress
 from defang_nb.providers.keys import make_keys
@@ -76,6 +76,8 @@ class Launcher:
             with contextlib.suppress(ConflictError):
                 version = await self._launches.claim(mine, version)
                 try:
+                    if launch is not None:
+                        await self._launches.drop(launch.id)  # a cd that was killed did not do so itself
                     task = await self._run(mine, image)
                 except BaseException:
                     with contextlib.suppress(DefangError):  # others need not wait for what does not come
@@ -170,7 +172,7 @@ class Launcher:
 
     async def _definition(self, image: str) -> str:
         """A revision of cd's task definition with this image and these roles, registered unless the latest one is."""
-        wanted = {
+        wanted: dict[str, Any] = {
             "family": self._base.cd_task,
             "requiresCompatibilities": ["FARGATE"],
             "networkMode": "awsvpc",
@@ -190,7 +192,7 @@ class Launcher:
                         "logDriver": "awslogs",
                         "options": {
                             "awslogs-group": self._base.log_group, "awslogs-region": self._base.region,
-                            "awslogs-stream-prefix": CONTAINER,
+                            "awslogs-stream-prefix": cd_logs(self._stack.name),
                         },
                     },
                 }
@@ -200,7 +202,9 @@ class Launcher:
             found = await self._account.call("ecs", "describe_task_definition", taskDefinition=self._base.cd_task)
             latest = found["taskDefinition"]
             same = all(latest.get(key) == wanted[key] for key in ("taskRoleArn", "executionRoleArn", "cpu", "memory"))
-            if same and latest["containerDefinitions"][0]["image"] == image and latest.get("status", "ACTIVE") == "ACTIVE":
+            [its], [mine] = latest["containerDefinitions"], wanted["containerDefinitions"]
+            same = same and all(its.get(key) == mine[key] for key in ("image", "logConfiguration"))
+            if same and latest.get("status", "ACTIVE") == "ACTIVE":
                 return str(latest["taskDefinitionArn"])
         answer = await self._account.call("ecs", "register_task_definition", **wanted)
         return str(answer["taskDefinition"]["taskDefinitionArn"])
@@ -238,7 +242,7 @@ class Launcher:
         )
 
     async def _last_words(self, task: str) -> str:
-        stream = f"{CONTAINER}/{CONTAINER}/{task.rpartition('/')[2]}"
+        stream = f"{cd_logs(self._stack.name)}/{CONTAINER}/{task.rpartition('/')[2]}"
         with contextlib.suppress(ProviderError):
             page = await self._account.call(
                 "logs", "get_log_events", logGroupName=self._base.log_group, logStreamName=stream, limit=_LAST_LINES

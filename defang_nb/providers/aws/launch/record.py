@@ -87,12 +87,16 @@ class Launches:
 
     async def forget(self, launch: str) -> None:
         """Its keys, and that it is there, unless it is another one by now."""
-        names = [self._name(launch, side) for side in ("cd", "client")]
-        await again(lambda: self._account.call("ssm", "delete_parameters", Names=names))
+        await self.drop(launch)
         found, version = await self.latest()
         if found is not None and found.id == launch:
             with contextlib.suppress(ConflictError):
                 await self._store.delete(KEY, if_match=version)
+
+    async def drop(self, launch: str) -> None:
+        """Its keys."""
+        names = [self._name(launch, side) for side in ("cd", "client")]
+        await again(lambda: self._account.call("ssm", "delete_parameters", Names=names))
 
     def _name(self, launch: str, side: str) -> str:
         return own(self._stack, f"cd-{launch}-{side}")

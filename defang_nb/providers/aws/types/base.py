@@ -14,6 +14,7 @@ from defang_nb.providers.aws import names
 from defang_nb.providers.aws.account import Account, Answer
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.refusals import AwsError
+from defang_nb.providers.aws.times import usual
 from defang_nb.provision.ports import ApiClass, Made, OnCancel, Operation
 
 _Given = TypeVar("_Given")
@@ -37,6 +38,12 @@ class AwsType(ABC):
     idempotent = False
     api = ApiClass("aws", 16)
     """Of calls that go on at once: most of the time of one that deletes something is waiting."""
+
+    @property
+    def typical(self) -> float:
+        """Seconds until one is usually ready: near to it is asked more often."""
+        found = usual().get(self.name)
+        return found.ready if found else 0.0
 
     def __init__(self, account: Account, base: Base, stack: str) -> None:
         self.account = account

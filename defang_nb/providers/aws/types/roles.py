@@ -12,6 +12,7 @@ from defang_nb.model.resource import urn as urn_of
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds, names
 from defang_nb.providers.aws.account import Answer
+from defang_nb.providers.aws.bootstrap.template import tasks_of
 from defang_nb.providers.aws.types.base import AwsType, ignoring, is_ours
 from defang_nb.provision.ports import Live, Made, Operation, Waiting
 
@@ -23,10 +24,6 @@ _ABOUT = "service "
 _LONGEST = 64
 _KNOWN = 10.0
 """Seconds until a new role is known to all that it concerns, nearly always. ECS tries again for a service, not for a task."""
-_TRUST: Final = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 _SESSIONS: Final = [f"ssmmessages:{verb}{what}Channel" for verb in ("Create", "Open") for what in ("Control", "Data")]
 """What a command in a running task needs (ECS Exec)."""
 
@@ -47,7 +44,7 @@ class RoleType(AwsType):
                 "create_role",
                 RoleName=name,
                 Path=names.role_path(self.base.region, self.stack, names.parts(urn)[0]),
-                AssumeRolePolicyDocument=json.dumps(_TRUST),
+                AssumeRolePolicyDocument=json.dumps(tasks_of(self.base.account)),
                 PermissionsBoundary=inputs["boundary"],
                 Description=f"{_ABOUT}{names.parts(urn)[1]}",
                 Tags=self.pairs(urn),

@@ -29,7 +29,7 @@ async def read(engine: DockerEngine, project: str, query: LogQuery) -> AsyncIter
     for found in await _containers(engine, project, query):
         records = await engine.ask(partial(_past, found=found, query=query))
         ends[found["Id"]] = records[-1].time if records else query.since or 0.0
-        past += records
+        past += [each for each in records if query.wants(each)]
     past.sort(key=lambda each: each.time)
     for record in past[len(past) - min(query.tail, len(past)) :] if query.tail is not None else past:
         yield record
@@ -54,7 +54,7 @@ def _past(client: Any, found: Mapping[str, Any], query: LogQuery) -> list[LogRec
         timestamps=True,
         since=query.since or None,
         until=query.until,
-        tail="all" if query.tail is None else query.tail,
+        tail="all" if query.tail is None or query.containing else query.tail,
     )
     records = [_record(found, line) for line in [*text.feed(data), *text.end()]]
     return [each for each in records if each and (query.since is None or each.time >= query.since)]
@@ -120,6 +120,8 @@ class _Following:
                     record = _record(found, line)
                     if record and record.time > self._ends.get(id_, 0.0):
                         self._ends[id_] = record.time
+                        if self._query.containing not in record.line:
+                            continue
                         self._loop.call_soon_threadsafe(self._queue.put_nowait, record)
         except Exception:  # noqa: BLE001 - edge: the connection broke, or was closed; a container that still runs is attached again
             return

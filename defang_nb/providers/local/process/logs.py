@@ -87,15 +87,11 @@ def _tails(folder: Path, query: LogQuery, tails: dict[Path, _Tail]) -> list[_Tai
 def _all(folder: Path, query: LogQuery, tails: dict[Path, _Tail]) -> Iterator[LogRecord]:
     for tail in _tails(folder, query, tails):
         older = _Tail(tail.path.with_name(f"{tail.path.name}.1"), tail.service, tail.replica)
-        yield from (each for each in [*older.look(), *tail.look()] if _wanted(each, query))
+        yield from (each for each in [*older.look(), *tail.look()] if query.wants(each))
 
 
 def _new(folder: Path, query: LogQuery, tails: dict[Path, _Tail]) -> list[list[LogRecord]]:
-    return [[each for each in tail.look() if _wanted(each, query)] for tail in _tails(folder, query, tails)]
-
-
-def _wanted(record: LogRecord, query: LogQuery) -> bool:
-    return (query.since is None or record.time >= query.since) and (query.until is None or record.time <= query.until)
+    return [[each for each in tail.look() if query.wants(each)] for tail in _tails(folder, query, tails)]
 
 
 async def written(log: Path) -> None:

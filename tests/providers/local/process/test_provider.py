@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from defang_nb.errors import UsageError
 from defang_nb.model.project import Mount, Port, Project, Service
 from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.model.stack import LOCAL
-from defang_nb.model.status import LogQuery
+from defang_nb.model.status import LogKind, LogQuery
 from defang_nb.providers.base import Provider
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.providers.local.provider import LocalProvider
@@ -106,6 +107,10 @@ async def test_logs_are_merged_by_time_and_can_be_followed(provider: LocalProvid
     assert await lines(tail=2) == ["two", "three"]
     assert await lines(services=("my.worker",)) == ["two"]
     assert await lines(since=1767225602.0, until=1767225602.5) == ["two"]
+    assert await lines(containing="o", tail=2) == ["one", "two"]
+    assert await lines(kinds=tuple(LogKind)) == ["oldest", "one", "two", "three"]
+    with pytest.raises(UsageError, match="no log of their own"):
+        await lines(kinds=(LogKind.BUILD,))
 
     seen: list[tuple[str, int, str]] = []
 
