@@ -21,7 +21,7 @@ from defang_nb.provision.clock import Clock
 from defang_nb.provision.journal import Begin, End, Entry
 from defang_nb.provision.lease import LeaseLostError
 from defang_nb.provision.limits import Limits
-from defang_nb.provision.ports import Emit, Made, OnCancel, Operation, ResourceType, TransientError
+from defang_nb.provision.ports import Emit, Made, OnCancel, Once, Operation, ResourceType, TransientError
 from defang_nb.provision.readiness import Readiness
 from defang_nb.provision.recovery import record_of, retired_ids
 from defang_nb.provision.state import State, base_urn, retired_urn
@@ -69,12 +69,17 @@ class Operations:
         await self._make(type_, resource, created, forget=gone is not None)
 
     async def update(self, type_: ResourceType, resource: Resource, record: Recorded, created: Callable[[], None]) -> None:
-        """Change what is there; when that fails, change it back to what is recorded (if that ever worked)."""
+        """Change what is there; when that fails, change it back to what is recorded (if that ever worked).
+
+        What is a deed stays failed, and is done again by the next deployment.
+        """
         try:
             await self._change(type_, resource, record, created)
         except LeaseLostError:
             raise
         except DefangError as error:
+            if _is_done_once(type_):
+                raise
             await self._undo(record, error, self._update_back(type_, record, error))
 
     async def replace(self, type_: ResourceType, resource: Resource, record: Recorded, created: Callable[[], None]) -> None:
@@ -87,6 +92,8 @@ class Operations:
         except LeaseLostError:
             raise
         except DefangError as error:
+            if _is_done_once(type_):
+                raise
             back = self._switch_back(type_, record) if first else self._make_again(type_, record, error)
             await self._undo(record, error, back)
 
@@ -284,6 +291,10 @@ class Operations:
 
     def _operation(self, resource: Resource, begin: Begin, previous: Recorded | None) -> Operation:
         return Operation(resource=resource, token=begin.token, deployment=self._deployment, emit=self._emit, previous=previous)
+
+
+def _is_done_once(type_: ResourceType) -> bool:
+    return isinstance(type_, Once) and type_.once
 
 
 def _nobody() -> None:

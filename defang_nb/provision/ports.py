@@ -207,6 +207,17 @@ class Limited(Protocol):
 
 
 @runtime_checkable
+class Once(Protocol):
+    """A resource type that is a deed: a command that runs to its end. One that failed is not undone by running that before it.
+
+    A type need not be one.
+    """
+
+    @property
+    def once(self) -> bool: ...
+
+
+@runtime_checkable
 class Timed(Protocol):
     """A resource type that knows in how many seconds its resources are usually ready; 0: not known. A type need not be one."""
 

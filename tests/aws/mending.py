@@ -22,7 +22,10 @@ def mend() -> None:
         self.ec2_backend.delete_route_table(self.id)
 
     def delete_policy(self: Any, account_id: str, region: str) -> None:
-        iam_backends[account_id]["aws"].managed_policies.pop(self.arn, None)
+        backend = iam_backends[account_id]["aws"]
+        backend.managed_policies.pop(self.arn, None)
+        for role in backend.roles.values():
+            role.managed_policies.pop(self.arn, None)
 
     class BucketPolicy(CloudFormationModel):
         """moto finds it by its base class. A bucket's policy is the bucket's."""

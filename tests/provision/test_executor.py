@@ -16,7 +16,7 @@ from defang_nb.model.value import ref
 from defang_nb.provision.executor import observe, refresh
 from defang_nb.provision.lease import Lease, lease_key
 from defang_nb.provision.state import State
-from tests.provision.fakecloud import PROJECT, a
+from tests.provision.fakecloud import PROJECT, FakeType, a
 from tests.provision.run import OWNER, World
 
 
@@ -133,6 +133,20 @@ async def test_a_failed_update_is_rolled_back(verb: str) -> None:
     assert (after["app/service/web"].inputs, after["app/service/web"].ready) == (before["app/service/web"].inputs, True)
     assert (await world.deploy([a("service", "web", env="old")])).outcome is Outcome.SUCCEEDED
     assert world.plan.mutations == ()
+
+
+@pytest.mark.parametrize("verb", ["update", "ready"])
+async def test_a_deed_that_failed_is_not_undone_by_doing_the_one_before_again(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    monkeypatch.setattr(FakeType, "once", True, raising=False)
+    await world.deploy([a("service", "migrate", version=1)])
+    applied = await world.deploy([a("service", "migrate", version=2, fail=verb)])
+    assert (applied.outcome, applied.rolled_back) == (Outcome.FAILED, ())
+    assert finished(world)["migrate"][0] is StepStatus.FAILED
+    assert not (await world.recorded())["app/service/migrate"].ready
+    assert (await world.deploy([a("service", "migrate", version=2)])).outcome is Outcome.SUCCEEDED
 
 
 async def test_a_rollback_that_fails_says_so_and_is_repaired_later() -> None:

@@ -57,3 +57,18 @@ async def test_a_one_off_that_fails_stops_who_waits_for_it(stage: Stage, simulat
     assert "shop/aws:ecs/Service/web" in applied.skipped
     simulation.behaviours()
     assert (await stage.up(APP)).outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.e2e
+async def test_a_new_version_of_a_one_off_that_fails_does_not_run_the_old_one_again(
+    stage: Stage, simulation: Simulation
+) -> None:
+    await stage.up(APP)
+    simulation.behaviours({"match": "worse", "exit_code": 7})
+    worse = APP.replace("migrate: {image: python, command: migrate", "migrate: {image: worse, command: migrate")
+    applied = await stage.up(worse)
+    assert (applied.outcome, applied.rolled_back) == (Outcome.FAILED, ())
+    assert len([each for each in simulation.tasks() if "migrate" in each["family"]]) == 2
+    simulation.behaviours()
+    assert (await stage.up(worse)).outcome is Outcome.SUCCEEDED
+    assert len([each for each in simulation.tasks() if "migrate" in each["family"]]) == 3

@@ -43,6 +43,21 @@ async def census(account: Account) -> dict[str, int]:
     return found
 
 
+async def unfinished(account: Account) -> list[str]:
+    """What was made, and lacks what only a further call gives it."""
+    roles = (await account.call("iam", "list_roles", PathPrefix="/defang/"))["Roles"]
+    policies = {each["RoleName"]: await account.call("iam", "list_role_policies", RoleName=each["RoleName"]) for each in roles}
+    found = [name for name, said in policies.items() if not said["PolicyNames"]]
+    for group in (await account.call("elbv2", "describe_target_groups"))["TargetGroups"]:
+        said = await account.call("elbv2", "describe_target_group_attributes", TargetGroupArn=group["TargetGroupArn"])
+        if {"Key": "deregistration_delay.timeout_seconds", "Value": "5"} not in said["Attributes"]:
+            found.append(group["TargetGroupName"])
+    for log in (await account.call("logs", "describe_log_groups", logGroupNamePrefix="/defang/"))["logGroups"]:
+        found += [] if log.get("retentionInDays") else [log["logGroupName"]]
+    groups = await account.call("ec2", "describe_security_groups", Filters=[{"Name": "group-name", "Values": ["defang-*"]}])
+    return found + [each["GroupName"] for each in groups["SecurityGroups"] if not each["IpPermissions"]]
+
+
 UP = {
     "balancers": 1, "targets": 1, "namespaces": 1, "names": 2, "groups": 1, "logs": 1, "roles": 3, "definitions": 3,
     "services": 2, "tasks": 3,
@@ -64,6 +79,9 @@ async def test_a_bad_day_changes_nothing(
     simulation.faults()
     assert applied.outcome is Outcome.SUCCEEDED, applied.failed
     assert await census(stage.account) == UP
+    assert await unfinished(stage.account) == []
+    await stage.up(APP)
+    assert stage.plan.mutations == ()
     simulation.faults(*faults, seed=seed + 100)
     for _ in range(3):
         if (applied := await stage.down()).outcome is Outcome.SUCCEEDED:
@@ -141,3 +159,4 @@ async def test_killed_anywhere_the_next_one_goes_on(
         applied = await stage.up(text)
         assert applied.outcome is Outcome.SUCCEEDED, (at, applied.failed, simulation.problems())
         assert await census(stage.account) == expected, at
+        assert await unfinished(stage.account) == []

@@ -26,6 +26,7 @@ class LoadBalancerType(ElbType):
     """
 
     name = kinds.BALANCER
+    idempotent = True
     resource = "elasticloadbalancing:loadbalancer"
     of_service = False
 
@@ -54,7 +55,7 @@ class LoadBalancerType(ElbType):
         inputs, previous = operation.resource.inputs, operation.previous
         if previous is None:
             return await self.create(operation)
-        arn, before = previous.id, previous.inputs
+        arn, before = previous.id, self.known(operation)
         if inputs["groups"] != before.get("groups"):
             groups = list(inputs["groups"])
             await self.account.call("elbv2", "set_security_groups", LoadBalancerArn=arn, SecurityGroups=groups)

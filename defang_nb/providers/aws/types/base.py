@@ -36,6 +36,7 @@ class AwsType(ABC):
     on_cancel = OnCancel.FINISH
     lag = _LAG
     idempotent = False
+    """True where making one takes several calls: then a create whose reply was lost is called again, to its end."""
     api = ApiClass("aws", 16)
     """Of calls that go on at once: most of the time of one that deletes something is waiting."""
 
@@ -84,11 +85,19 @@ class AwsType(ABC):
         except AwsError as error:
             if error.code not in codes:
                 raise
-            if (found := await self.find(urn)) is not None:
-                return found
+            for pause in (0, 1, 2, 4):  # what was made a moment ago, by a call whose reply was lost, may not show yet
+                await asyncio.sleep(pause * FIRST)
+                if (found := await self.find(urn)) is not None:
+                    return found
             hint = "remove it, or deploy to a stack of another name"
             raise ProviderError(f"there is a {what} already that is not ours", hint=hint) from None
         return self.made(urn, answer)
+
+    @staticmethod
+    def known(operation: Operation) -> Mapping[str, Json]:
+        """The inputs that what is to be updated surely has: none, where it never came to be as it is recorded."""
+        previous = operation.previous
+        return previous.inputs if previous and previous.ready else {}
 
     def made(self, urn: str, answer: Answer) -> Made:
         """What a creating call answered, as it is recorded. For those that use `claimed`."""

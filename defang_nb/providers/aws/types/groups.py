@@ -25,6 +25,7 @@ class SecurityGroupType(TaggedType):
     """
 
     name = kinds.GROUP
+    idempotent = True
     resource = "ec2:security-group"
     of_service = False
     replace_on = frozenset({"vpc", "description"})

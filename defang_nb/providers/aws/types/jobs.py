@@ -24,6 +24,7 @@ class JobType(AwsType):
     """Inputs: see `compile`. Outputs: `tasks` (ARNs), and `detail` once they have ended."""
 
     name = kinds.JOB
+    once = True
 
     async def create(self, operation: Operation) -> Made:
         """On capacity that AWS does not take back: what is interrupted half way may not be repeatable."""

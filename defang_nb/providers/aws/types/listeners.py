@@ -29,6 +29,7 @@ class ListenerType(ElbType):
     """
 
     name = kinds.LISTENER
+    idempotent = True
     resource = "elasticloadbalancing:listener/"
     of_service = False
     replace_on = frozenset({"balancer", "port"})
@@ -50,7 +51,7 @@ class ListenerType(ElbType):
         if previous is None:
             return await self.create(operation)
         await self.account.call("elbv2", "modify_listener", ListenerArn=previous.id, **_listener(inputs))
-        await self._certify(previous.id, inputs, previous.inputs.get("certificates") or ())
+        await self._certify(previous.id, inputs, self.known(operation).get("certificates") or ())
         return Made(id=previous.id, outputs=previous.outputs)
 
     async def find(self, urn: str) -> Made | None:

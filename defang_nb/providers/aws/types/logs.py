@@ -20,6 +20,7 @@ class LogGroupType(TaggedType):
     """Inputs: `days` for which lines are kept. Outputs: `name`."""
 
     name = kinds.LOGS
+    idempotent = True
     resource = "logs:log-group"
     of_service = False
 

@@ -107,6 +107,7 @@ class ParameterGroupType(Named):
     """Inputs: `family`, `parameters`. Outputs: `name`."""
 
     name = kinds.PARAMETERS
+    idempotent = True
     resource = "rds:pg"
     create_call, describe_call = "create_db_parameter_group", "describe_db_parameter_groups"
     delete_call, key, listed = "delete_db_parameter_group", "DBParameterGroupName", "DBParameterGroups"

@@ -28,6 +28,7 @@ class RepositoryType(TaggedType):
     """No inputs: its name in the project is `images` or `cache`. Outputs: `name`, `uri`. Its images go with it."""
 
     name = kinds.REPOSITORY
+    idempotent = True
     resource = "ecr:repository"
     of_service = False
 

@@ -32,6 +32,7 @@ class RoleType(AwsType):
     """Inputs: `boundary` (ARN), `policies` (ARNs, or names of AWS's own), `statements` (of IAM). Outputs: `arn`."""
 
     name = kinds.ROLE
+    idempotent = True
     replace_on = frozenset({"boundary"})
 
     async def create(self, operation: Operation) -> Made:

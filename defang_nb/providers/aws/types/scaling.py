@@ -22,6 +22,7 @@ class ScalingTargetType(AwsType):
     """Inputs: `cluster`, `service`, `least`, `most`, `cpu_percent`. Outputs: `id`."""
 
     name = kinds.SCALING
+    idempotent = True
     replace_on = frozenset({"cluster", "service"})
 
     async def create(self, operation: Operation) -> Made:

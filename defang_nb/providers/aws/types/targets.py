@@ -23,6 +23,7 @@ class TargetGroupType(ElbType):
     `drain_seconds`. Outputs: `arn`."""
 
     name = kinds.TARGETS
+    idempotent = True
     resource = "elasticloadbalancing:targetgroup"
     replace_on = frozenset({"vpc", "port", "version"})
 
@@ -51,9 +52,10 @@ class TargetGroupType(ElbType):
         inputs, previous = operation.resource.inputs, operation.previous
         if previous is None:
             return await self.create(operation)
-        if inputs["check"] != previous.inputs.get("check"):
+        before = self.known(operation)
+        if inputs["check"] != before.get("check"):
             await self.account.call("elbv2", "modify_target_group", TargetGroupArn=previous.id, **_check(inputs))
-        if inputs["drain_seconds"] != previous.inputs.get("drain_seconds"):
+        if inputs["drain_seconds"] != before.get("drain_seconds"):
             await self._drain(previous.id, inputs)
         return Made(id=previous.id, outputs=previous.outputs)
 

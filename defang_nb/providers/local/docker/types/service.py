@@ -240,6 +240,7 @@ class JobType(ServiceType):
     """A one-off: ready when it has ended with exit code 0."""
 
     name = "local:docker/Job"
+    once = True
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         mine = await self._mine(operation.resource.urn, fingerprint(operation.resource.inputs))

@@ -174,6 +174,7 @@ class JobType(ServiceType):
     """A one-off: ready when it has ended with exit code 0."""
 
     name = "local:process/Job"
+    once = True
 
     async def settle(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         project, service = parse_urn(operation.resource.urn)
