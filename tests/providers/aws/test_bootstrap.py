@@ -116,6 +116,8 @@ BY_OTHERS = {
     "elasticache:AddTagsToResource",  # what is made with tags, or a role
     "elasticloadbalancing:AddListenerCertificates", "elasticloadbalancing:RemoveListenerCertificates",
     "ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress",  # whose names the code puts together
+    "s3:PutBucketPublicAccessBlock", "s3:PutEncryptionConfiguration", "cloudfront:CreateDistribution",  # other names at IAM
+    "s3:DeleteObjectVersion", "cloudfront:TagResource",  # a call with versions, or with tags
     "s3:GetBucketLocation", "s3:ListBucket",  # what is asked before an object is read; a HEAD, and a listing
     "route53:CreateHostedZone", "route53:DeleteHostedZone",  # Cloud Map
     "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms",  # autoscaling
@@ -150,7 +152,7 @@ def test_cd_may_do_what_it_does_and_no_more() -> None:
         assert narrow or _listed(statement["Action"])[0] in WHOLE_ACCOUNT, statement
 
 
-WHOLE_ACCOUNT = ("ec2:Describe*", "ecs:RegisterTaskDefinition", "route53:CreateHostedZone")
+WHOLE_ACCOUNT = ("ec2:Describe*", "ecs:RegisterTaskDefinition", "route53:CreateHostedZone", "s3:ListAllMyBuckets")
 """The statements for all of the account begin with these."""
 
 

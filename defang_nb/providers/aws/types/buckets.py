@@ -31,6 +31,7 @@ class BucketType(TaggedType):
     """No inputs. Outputs: `name`, `host` (by which CloudFront reads it). It goes with all that is in it, which is a copy."""
 
     name = kinds.BUCKET
+    idempotent = True
     resource = "s3:"
 
     async def create(self, operation: Operation) -> Made:
