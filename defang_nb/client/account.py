@@ -14,9 +14,8 @@ def status(workspace: Workspace) -> Bootstrap:
 
 
 def install(workspace: Workspace, say: Say) -> Bootstrap:
-    """Until it is there and current. Raises as `status` does."""
-    _of(workspace)
-    loop.run(workspace.provider.prepare(say))
+    """Until it is there, current and whole. Raises as `status` does."""
+    loop.run(_of(workspace).install(say))
     return status(workspace)
 
 

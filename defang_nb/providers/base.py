@@ -177,6 +177,10 @@ class Bootstrapped(Protocol):
         """How it is. Changes nothing."""
         ...
 
+    async def install(self, say: Say) -> None:
+        """Make it, or what of it is old or missing. `prepare` does no more than that it can be used."""
+        ...
+
     async def teardown(self, say: Say) -> str:
         """Take the preparation away; what stays on purpose, in words. Raises `UsageError` while anything is deployed."""
         ...

@@ -11,6 +11,7 @@ def mend() -> None:
 
     moto does not look at a policy's conditions: a statement with one is left to who is asked about it (`edge.py`).
     """
+    from moto.cloudformation.parsing import ResourceMap
     from moto.core.common_models import CloudFormationModel
     from moto.ec2.models.route_tables import RouteTable
     from moto.iam.access_control import IAMPolicy, PermissionResult
@@ -60,6 +61,17 @@ def mend() -> None:
         return IAMPolicy(json.dumps({**document, "Statement": plain})).is_action_permitted(action, resource)
 
     FakeBucket.get_permission = permission
+    remove = ResourceMap._delete_resource
+
+    def remove_unless_kept(self: Any, resource: Any, said: Any) -> Any:
+        """What a new template has no more is kept where its policy says so; and it is made anew when it is said again."""
+        if said.get("DeletionPolicy") != "Retain":
+            return remove(self, resource, said)
+        for name in [key for key, each in self._parsed_resources.items() if each is resource]:
+            del self._parsed_resources[name]
+        return None
+
+    ResourceMap._delete_resource = remove_unless_kept
     RouteTable.delete = delete
     ManagedPolicy.delete = delete_policy
     _KEPT.append(BucketPolicy)

@@ -75,11 +75,9 @@ class AwsProvider:
         """In cd, nothing: its client did it. Raises `ProviderError`."""
         self._say = say
         if self._base is None and not self._in_cd:
-            stack = BootstrapStack(self._account)
-            self._base = await stack.base()
+            self._base = await BootstrapStack(self._account).base()
             if self._base is None:
-                self._base = await stack.install(say)
-                await bootstrap(store_of(self._account, self._base.bucket, self._stack.name))
+                await self.install(say)
 
     async def store(self) -> ObjectStore:
         return await self._bucket_store()
@@ -145,6 +143,10 @@ class AwsProvider:
 
     def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
         raise UsageError("what services use can't be shown for AWS yet", hint="see Container Insights in CloudWatch")
+
+    async def install(self, say: Say) -> None:
+        self._base = await BootstrapStack(self._account).install(say)
+        await bootstrap(store_of(self._account, self._base.bucket, self._stack.name))
 
     async def bootstrap(self) -> Bootstrap:
         return await BootstrapStack(self._account).status()

@@ -177,7 +177,7 @@ class BucketStore:
             if error.code == _NO_BUCKET:
                 raise ProviderError(
                     f"the bucket {self._bucket}, which holds all that is recorded of this stack, is not there any more",
-                    hint="`cd install` makes a new one; what ran before is then found by its tags: `stack doctor`",
+                    hint="`cd install` makes a new one; the next `up` then takes over what ran before, by its tags",
                 ) from None
             raise
 

@@ -78,6 +78,15 @@ async def test_an_older_revision_is_renewed_and_a_newer_one_is_left(
 
 
 @pytest.mark.filterwarnings("ignore:Tried to parse")
+async def test_a_bucket_that_was_deleted_by_hand_is_made_anew(stack: BootstrapStack, account: Account) -> None:
+    await stack.install()
+    await account.call("s3", "delete_bucket", Bucket=BUCKET)
+    said: list[str] = []
+    assert (await stack.install(said.append)).bucket == BUCKET
+    assert said[0] == "the bucket is not there any more: a new one is made"
+    await account.call("s3", "head_bucket", Bucket=BUCKET)
+
+
 async def test_it_goes_when_nothing_is_deployed_but_for_the_bucket_which_the_next_one_takes(
     stack: BootstrapStack, account: Account
 ) -> None:

@@ -87,7 +87,11 @@ class BootstrapStack:
             found = await self._find()
             state = found["StackStatus"] if found else ""
             if found and _is_current(found):
-                return self._base(found)
+                base = self._base(found)
+                if await self._bucket_exists(base.bucket):
+                    return base
+                await self._make_bucket_anew(say)
+                continue
             if state in _BROKEN:
                 say(f"the bootstrap stack is left from an attempt that failed ({state}): it is made anew")
                 await self._remove(say)
@@ -101,7 +105,8 @@ class BootstrapStack:
             elif found is None:
                 await self._create(say)
             else:
-                await self._update(say)
+                say("bringing the account's preparation up to date")
+                await self._update(say, with_bucket=await self._has_bucket())
         raise ProviderError(
             f"the bootstrap stack {STACK} does not become usable",
             hint="`defang-nb cd status` tells how it is; see its events in AWS's console",
@@ -156,22 +161,31 @@ class BootstrapStack:
         return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 
     async def _create(self, say: Say) -> None:
+        who = await self._account.identity()
+        with_bucket = not await self._bucket_exists(bucket_name(who.account, self._account.region))
         say("preparing the account: network, cluster, roles and bucket (about three minutes, once in a region)")
         try:
             await self._account.call(
-                "cloudformation", "create_stack", StackName=STACK, TemplateBody=await self._template(), OnFailure="DO_NOTHING",
-                Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"], Tags=pairs({MANAGED_BY: MANAGER}),
+                "cloudformation", "create_stack", StackName=STACK, TemplateBody=await self._template(with_bucket),
+                OnFailure="DO_NOTHING", Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+                Tags=pairs({MANAGED_BY: MANAGER}),
             )  # fmt: skip
         except AwsError as error:
             if error.code != "AlreadyExistsException":
                 raise
         await self._settle(say)
 
-    async def _update(self, say: Say) -> None:
-        say("bringing the account's preparation up to date")
+    async def _make_bucket_anew(self, say: Say) -> None:
+        """It was deleted by hand, which CloudFormation does not see: it forgets the old one first."""
+        say("the bucket is not there any more: a new one is made")
+        if await self._has_bucket():
+            await self._update(say, with_bucket=False)
+        await self._update(say, with_bucket=True)
+
+    async def _update(self, say: Say, *, with_bucket: bool) -> None:
         try:
             await self._account.call(
-                "cloudformation", "update_stack", StackName=STACK, TemplateBody=await self._template(owned=True),
+                "cloudformation", "update_stack", StackName=STACK, TemplateBody=await self._template(with_bucket),
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
             )  # fmt: skip
         except AwsError as error:
@@ -188,15 +202,14 @@ class BootstrapStack:
         await self._account.call("cloudformation", "delete_stack", StackName=STACK)
         await self._settle(say, "removed")
 
-    async def _template(self, *, owned: bool = False) -> str:
-        """`owned`: the stack made its bucket itself, unless it took a former one over."""
+    async def _template(self, with_bucket: bool) -> str:
+        """Of a stack that makes its bucket itself, or takes a former one over."""
         who = await self._account.identity()
-        region, name = self._account.region, bucket_name(who.account, self._account.region)
-        with_bucket = await self._has_bucket() if owned else not await self._bucket_exists(name)
-        made = template(who.account, region, partition=who.arn.split(":")[1], with_bucket=with_bucket)
+        made = template(who.account, self._account.region, partition=who.arn.split(":")[1], with_bucket=with_bucket)
         return json.dumps(made, separators=(",", ":"))
 
     async def _has_bucket(self) -> bool:
+        """Whether the stack made its bucket itself."""
         answer = await self._account.call("cloudformation", "describe_stack_resources", StackName=STACK)
         return any(each["LogicalResourceId"] == "Bucket" for each in answer["StackResources"])
 
