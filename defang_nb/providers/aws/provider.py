@@ -141,8 +141,12 @@ class AwsProvider:
         mains = await self._mains(project)
         await restart(self._account, self._known.cluster, mains, services)
 
-    def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
-        raise UsageError("what services use can't be shown for AWS yet", hint="see Container Insights in CloudWatch")
+    async def usage(self, project: str, services: Sequence[str]) -> AsyncIterator[Sequence[Usage]]:
+        from defang_nb.providers.aws.operate.usage import usage
+
+        recorded = await self._recorded(project)
+        async for sample in usage(self._account, self._known.cluster, recorded, services):
+            yield sample
 
     async def install(self, say: Say) -> None:
         self._base = await BootstrapStack(self._account).install(say)
@@ -174,8 +178,10 @@ class AwsProvider:
         return store_of(self._account, (await self._prepared()).bucket, self._stack.name)
 
     async def _mains(self, project: str) -> list[Recorded]:
-        state = await State.open(await self.store(), project)
-        return [each for each in state.recorded.values() if each.main]
+        return [each for each in await self._recorded(project) if each.main]
+
+    async def _recorded(self, project: str) -> list[Recorded]:
+        return list((await State.open(await self.store(), project)).recorded.values())
 
     async def _launcher(self) -> Launcher:
         if self._made is None:
