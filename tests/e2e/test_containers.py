@@ -302,6 +302,33 @@ def test_orphans_are_removed_when_that_is_asked_for(shop: Shop) -> None:
         shop.dockerd.docker("rm", "-f", "other")
 
 
+COUNTING = """\
+name: shop
+services:
+  count:
+    image: busybox
+    command:
+      - sh
+      - -c
+      - |
+        i=0; while [ $$i -lt 3000 ]; do i=$$((i+1)); echo $$i; done
+        while true; do i=$$((i+1)); echo $$i; usleep 2000; done
+    stop_grace_period: 0s
+"""
+"""A flood of lines, and then one by one."""
+
+
+def test_followed_logs_have_each_line_once(shop: Shop) -> None:
+    shop.write(COUNTING)
+    shop.up()
+    for tail, wanted in ((None, 3500), (3, 500), (0, 500)):
+        following = api.logs(project="shop", follow=True, tail=tail)
+        numbers = [int(next(following).line) for _ in range(wanted)]
+        following.close()
+        assert numbers == list(range(numbers[0], numbers[0] + wanted))
+        assert (numbers[0] == 1) == (tail is None)
+
+
 HOOKED = """\
 name: shop
 services:

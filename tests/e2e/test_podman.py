@@ -16,6 +16,7 @@ from tests.e2e.test_containers import (  # noqa: F401 - fixtures and tests
     test_a_project_of_everything_from_nothing_to_nothing,
     test_an_image_is_built_once_and_again_only_when_something_changed,
     test_an_image_that_does_not_exist_is_one_clear_error,
+    test_followed_logs_have_each_line_once,
     test_orphans_are_removed_when_that_is_asked_for,
     test_others_containers_networks_and_volumes_are_never_touched,
     test_what_does_not_get_well_is_rolled_back_and_the_old_one_answers_all_along,

@@ -92,10 +92,11 @@ async def of_urn(engine: DockerEngine, urn: str) -> list[Seen]:
     return sorted(found, key=lambda each: each.created)
 
 
-def make(client: Any, engine: DockerEngine, wish: Wish) -> str:
-    """Create it; its id. Raises `TakenError` where the name is somebody's."""
+def make(client: Any, engine: DockerEngine, wish: Wish) -> tuple[str, Sequence[str]]:
+    """Create it; its id, and what the engine warns of. Raises `TakenError` where the name is somebody's."""
     body = _body(engine, wish, client)
-    container = str(client.create_container_from_config(body, wish.name, wish.inputs["platform"] or None)["Id"])
+    made = client.create_container_from_config(body, wish.name, wish.inputs["platform"] or None)
+    container = str(made["Id"])
     try:
         for network in wish.inputs["networks"][1:]:
             data = {"Container": container, "EndpointConfig": network["endpoint"]}
@@ -106,7 +107,7 @@ def make(client: Any, engine: DockerEngine, wish: Wish) -> str:
     except Exception:
         client.remove_container(container, force=True, v=True)
         raise
-    return container
+    return container, made.get("Warnings") or ()
 
 
 def remove(client: Any, container: Seen, *, grace: float = 10.0, volumes: bool = True) -> None:

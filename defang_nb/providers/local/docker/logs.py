@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
 
-from defang_nb.build.log import Text
 from defang_nb.model.status import LogQuery, LogRecord
 from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.engine import DockerEngine
-from defang_nb.providers.local.process.logs import parse_time
+from defang_nb.providers.local.docker.stamped import NANO, Line, Mark, Stream
 
 _LOOK = 1.0
 """Seconds between looks for containers that came since."""
@@ -24,17 +23,14 @@ _ORDER = 0.02
 
 async def read(engine: DockerEngine, project: str, query: LogQuery) -> AsyncIterator[LogRecord]:
     """The lines that `query` asks for."""
-    past: list[LogRecord] = []
-    ends: dict[str, float] = {}
-    for found in await _containers(engine, project, query):
-        records = await engine.ask(partial(_past, found=found, query=query))
-        ends[found["Id"]] = records[-1].time if records else query.since or 0.0
-        past += [each for each in records if query.wants(each)]
-    past.sort(key=lambda each: each.time)
+    there = await _containers(engine, project, query)
+    read = await asyncio.gather(*(engine.ask(partial(_past, found=each, query=query)) for each in there))
+    marks = {found["Id"]: mark for found, (_, mark) in zip(there, read, strict=True)}
+    past = sorted((each for records, _ in read for each in records), key=lambda each: each.time)
     for record in past[len(past) - min(query.tail, len(past)) :] if query.tail is not None else past:
         yield record
     if query.follow:
-        following = _Following(engine, project, query, ends)
+        following = _Following(engine, project, query, marks)
         try:
             async for record in following.records():
                 yield record
@@ -47,37 +43,44 @@ async def _containers(engine: DockerEngine, project: str, query: LogQuery) -> li
     return [each for each in found if not query.services or each["Labels"].get(labels.SERVICE) in query.services]
 
 
-def _past(client: Any, found: Mapping[str, Any], query: LogQuery) -> list[LogRecord]:
-    text = Text()
-    data = client.logs(
-        found["Id"],
-        timestamps=True,
-        since=query.since or None,
-        until=query.until,
-        tail="all" if query.tail is None or query.containing else query.tail,
-    )
-    records = [_record(found, line) for line in [*text.feed(data), *text.end()]]
-    return [each for each in records if each and (query.since is None or each.time >= query.since)]
+def _past(client: Any, found: Mapping[str, Any], query: LogQuery) -> tuple[list[LogRecord], Mark]:
+    """What was written until now, and how far that is."""
+
+    def lines(since: float | None, tail: int | None) -> list[Line]:
+        asked = {"since": since or None, "until": query.until, "tail": "all" if tail is None else tail}
+        stream = Stream()
+        data = client.logs(found["Id"], timestamps=True, **asked)
+        return [each for each in [*stream.feed(data), *stream.end()] if query.since is None or each.after(query.since)]
+
+    if query.tail is None or query.containing:
+        whole = lines(query.since, None)
+    else:
+        whole = lines(query.since, max(1, query.tail))
+        if whole and whole[0].moment == whole[-1].moment:
+            # The tail may be a part of what was written in one moment (Podman's is a second), all of which has to be counted.
+            whole = lines(max(query.since or 0, whole[0].moment // NANO), None)
+    mark = Mark()
+    for each in whole:
+        mark.read(each.moment)
+    wanted = [each for each in whole if query.containing in each.words]
+    tail = len(wanted) if query.tail is None else min(query.tail, len(wanted))
+    return [_record(found, each) for each in wanted[len(wanted) - tail :]], mark
 
 
-def _record(found: Mapping[str, Any], line: str) -> LogRecord | None:
-    stamp, _, words = line.partition(" ")
-    moment = parse_time(stamp)
-    if moment is None:
-        return None
+def _record(found: Mapping[str, Any], line: Line) -> LogRecord:
     marks = found["Labels"]
     replica = int(marks.get(labels.REPLICA) or 1)
-    return LogRecord(service=marks.get(labels.SERVICE, ""), time=moment, line=words, replica=replica)
+    return LogRecord(service=marks.get(labels.SERVICE, ""), time=line.moment / NANO, line=line.words, replica=replica)
 
 
 class _Following:
     """A thread for each container, since the engine sends each one's lines over a connection of its own."""
 
-    def __init__(self, engine: DockerEngine, project: str, query: LogQuery, ends: dict[str, float]) -> None:
+    def __init__(self, engine: DockerEngine, project: str, query: LogQuery, marks: dict[str, Mark]) -> None:
         self._engine = engine
         self._project = project
         self._query = query
-        self._ends = ends
+        self._marks = marks
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[LogRecord] = asyncio.Queue()
         self._threads: dict[str, threading.Thread] = {}
@@ -109,20 +112,19 @@ class _Following:
                 self._threads[id_].start()
 
     def _follow(self, found: Mapping[str, Any]) -> None:
-        id_, text, client = found["Id"], Text(), self._engine.connect(timeout=None)  # a quiet service is no dead engine
+        id_, client = found["Id"], self._engine.connect(timeout=None)  # a quiet service is no dead engine
+        mark = self._marks.setdefault(id_, Mark())
+        stream, since = Stream(mark), max(mark.moment // NANO, self._query.since or 0) or None
         try:
-            stream = client.logs(id_, timestamps=True, stream=True, follow=True, since=self._ends.get(id_) or None)
-            self._streams[id_] = stream
-            for data in stream:
+            answer = client.logs(id_, timestamps=True, stream=True, follow=True, since=since)
+            self._streams[id_] = answer
+            for data in answer:
                 if self._closed:
                     break
-                for line in text.feed(data):
-                    record = _record(found, line)
-                    if record and record.time > self._ends.get(id_, 0.0):
-                        self._ends[id_] = record.time
-                        if self._query.containing not in record.line:
-                            continue
-                        self._loop.call_soon_threadsafe(self._queue.put_nowait, record)
+                for line in stream.feed(data):
+                    mark.read(line.moment)
+                    if self._query.containing in line.words:
+                        self._loop.call_soon_threadsafe(self._queue.put_nowait, _record(found, line))
         except Exception:  # noqa: BLE001 - edge: the connection broke, or was closed; a container that still runs is attached again
             return
         finally:

@@ -38,6 +38,13 @@ _RESTART: Final = {"none": "no", "on-failure": "on-failure", "any": "always"}
 """`deploy.restart_policy.condition` as a restart policy."""
 
 
+_RECURSIVE: Final[Mapping[str, Mapping[str, Json]]] = {
+    "disabled": {"NonRecursive": True},
+    "writable": {"ReadOnlyNonRecursive": True},
+    "readonly": {"ReadOnlyForceRecursive": True},
+}
+"""Whether what is mounted below a bind mount's folder comes along, and may be written to."""
+
 _ELSEWHERE: Final = frozenset(
     {
         "name", "build", "image", "environment", "depends_on", "networks", "configs", "secrets", "rest", "managed",
@@ -126,8 +133,10 @@ def _host(service: Service) -> dict[str, Json]:
     if logging := rest.get("logging"):
         host["LogConfig"] = {"Type": logging.get("driver", "json-file"), "Config": dict(logging.get("options") or {})}
     host |= _blkio(rest.get("blkio_config") or {})
-    if mounts := [_mount(each) for each in service.volumes]:
+    if mounts := [_mount(each) for each in service.volumes if not _labelled(each)]:
         host["Mounts"] = mounts
+    if binds := [_bind(each) for each in service.volumes if _labelled(each)]:
+        host["Binds"] = binds
     return host
 
 
@@ -192,16 +201,27 @@ def _mount(each: Mount) -> dict[str, Json]:
             if said := {key: value for key, value in own.items() if value}:
                 made["VolumeOptions"] = said
         case "tmpfs":
-            own = {"SizeBytes": int(options.get("size") or 0), "Mode": int(str(options.get("mode") or 0), 8)}
+            own = {"SizeBytes": int(options.get("size") or 0), "Mode": int(options.get("mode") or 0)}
             if said := {key: value for key, value in own.items() if value}:
                 made["TmpfsOptions"] = said
         case _:
             made["Source"] = each.source
             if options.get("create_host_path"):
                 made["make"] = True  # no key of the engine's: who makes the container makes the folder
-            if options.get("propagation"):
-                made["BindOptions"] = {"Propagation": options["propagation"]}
+            own = {"Propagation": options.get("propagation"), **_RECURSIVE.get(options.get("recursive", ""), {})}
+            if said := {key: value for key, value in own.items() if value}:
+                made["BindOptions"] = said
     return made
+
+
+def _labelled(each: Mount) -> bool:
+    """Whether SELinux is to let containers at a folder: what `Mounts` has no word for, and `Binds` has."""
+    return each.kind == "bind" and bool(each.options.get("selinux"))
+
+
+def _bind(each: Mount) -> str:
+    options = ["ro" if each.read_only else "rw", str(each.options["selinux"]), str(each.options.get("propagation") or "")]
+    return f"{each.source}:{each.target}:{','.join(filter(None, options))}"
 
 
 def endpoint(service: Service, network: str, aliases: Sequence[str]) -> dict[str, Json]:

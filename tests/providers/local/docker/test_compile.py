@@ -61,10 +61,24 @@ def service(said: str) -> dict[str, Any]:
             [{"Driver": "", "Count": -1, "DeviceIDs": [], "Capabilities": [["gpu"]], "Options": {}}],
         ),
         (
-            "volumes: [{type: tmpfs, target: /t, tmpfs: {size: 1m}}]",
+            "volumes: [{type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 0o700}}]",
             ("HostConfig", "Mounts"),
-            [{"Type": "tmpfs", "Target": "/t", "ReadOnly": False, "TmpfsOptions": {"SizeBytes": 2**20}}],
+            [{"Type": "tmpfs", "Target": "/t", "ReadOnly": False, "TmpfsOptions": {"SizeBytes": 2**20, "Mode": 0o700}}],
         ),
+        (
+            "volumes: [{type: bind, source: /s, target: /t, bind: {recursive: writable}}]",
+            ("HostConfig", "Mounts"),
+            [
+                {
+                    "Type": "bind",
+                    "Source": "/s",
+                    "Target": "/t",
+                    "ReadOnly": False,
+                    "BindOptions": {"ReadOnlyNonRecursive": True},
+                }
+            ],
+        ),
+        ("volumes: ['/s:/t:ro,z']", ("HostConfig", "Binds"), ["/s:/t:ro,z"]),
     ],
 )
 def test_what_compose_says_in_the_engines_words(said: str, path: tuple[str, ...], value: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -11,7 +12,9 @@ from typing import Any
 import msgspec
 
 from defang_nb.errors import ProviderError
+from defang_nb.model.events import Diagnosed
 from defang_nb.model.resource import Recorded, Resource, hash_inputs
+from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import container as containers
 from defang_nb.providers.local.docker import hooks, labels
@@ -73,7 +76,9 @@ class ServiceType(LabelledType):
                 inherited=inherited,
             )
 
-        await asyncio.gather(*(self._have(wish(number), good.get(number)) for number in numbers))
+        told = await asyncio.gather(*(self._have(wish(number), good.get(number)) for number in numbers))
+        for said in dict.fromkeys(itertools.chain(*told)):
+            operation.emit(_warning(service, said))
         return Made(id=f"{project}.{service}", outputs={"endpoints": []})
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
@@ -139,13 +144,13 @@ class ServiceType(LabelledType):
     def fronts(self) -> Fronts:
         return Fronts(self.engine.paths.root / "fronts")
 
-    async def _have(self, wish: Wish, there: Seen | None) -> None:
-        """One container, started."""
+    async def _have(self, wish: Wish, there: Seen | None) -> Sequence[str]:
+        """One container, started. What the engine warned of."""
         for left in reversed(range(_TRIES)):
             backends = await asyncio.to_thread(self._choose_ports, wish) if there is None else {}
             chosen = msgspec.structs.replace(wish, backends=backends)
             try:
-                await self.engine.ask(partial(self._start, wish=chosen, there=there))
+                return await self.engine.ask(partial(self._start, wish=chosen, there=there))
             except TakenError as error:
                 raise containers.name_taken(wish.name, error) from None
             except ProviderError as error:
@@ -155,11 +160,10 @@ class ServiceType(LabelledType):
                     continue
                 if not left or not backends or not any(each in error.message for each in _PORT_TAKEN):
                     raise
-            else:
-                return
+        return ()
 
-    def _start(self, client: Any, wish: Wish, there: Seen | None) -> None:
-        made = there.id if there else containers.make(client, self.engine, wish)
+    def _start(self, client: Any, wish: Wish, there: Seen | None) -> Sequence[str]:
+        made, told = (there.id, ()) if there else containers.make(client, self.engine, wish)
         try:
             if there and there.state == "paused":
                 client.unpause(made)
@@ -170,6 +174,7 @@ class ServiceType(LabelledType):
             if there is None:
                 client.remove_container(made, force=True, v=True)
             raise
+        return told
 
     def _choose_ports(self, wish: Wish) -> dict[int, int]:
         """Ports of the loopback for the forwarder, kept in the book, so that a container that is started again keeps them."""
@@ -256,6 +261,12 @@ class JobType(ServiceType):
 def fingerprint(inputs: Mapping[str, Json]) -> str:
     """What a container is known by to be of these inputs; how many there are is not about any one of them."""
     return hash_inputs({key: value for key, value in inputs.items() if key != "replicas"})
+
+
+def _warning(service: str, said: str) -> Diagnosed:
+    """What the engine did not do, or did otherwise: "Your kernel does not support Block I/O weight … Weight discarded."."""
+    message = f"service {service}: {said.strip()}"
+    return Diagnosed(diagnostic=Diagnostic(severity=Severity.WARNING, code="engine-warning", message=message, service=service))
 
 
 def _name(inputs: Mapping[str, Json], service: str, number: int) -> str:
