@@ -19,7 +19,8 @@ from defang_nb.providers.local.process.ports import PortBook
 from defang_nb.provision.ports import TransientError
 
 T = TypeVar("T")
-_THREADS = 16
+CALLS = 32
+"""So many calls run at a time: a container's start is mostly waiting, and the engine puts them in order by itself."""
 _TIMEOUT = 60.0
 """Seconds after which an engine that says nothing counts as gone. Stopping a container may take its grace period more."""
 
@@ -63,7 +64,7 @@ class DockerEngine:
     async def ask(self, what: Callable[[Any], T]) -> T:
         """`what(client)` in a thread. Raises `ProviderError`, and `TransientError` where the engine can't be reached."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
+            self._pool = ThreadPoolExecutor(CALLS, thread_name_prefix="engine")
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: self.call(what))
 
     def call(self, what: Callable[[Any], T]) -> T:

@@ -12,9 +12,9 @@ import msgspec
 from defang_nb.model.resource import Recorded, urn
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import labels
-from defang_nb.providers.local.docker.engine import DockerEngine
+from defang_nb.providers.local.docker.engine import CALLS, DockerEngine
 from defang_nb.providers.local.process.engine import parse_urn
-from defang_nb.provision.ports import Live, Made, OnCancel, Operation
+from defang_nb.provision.ports import ApiClass, Live, Made, OnCancel, Operation
 
 
 class DockerType(ABC):
@@ -26,6 +26,7 @@ class DockerType(ABC):
     on_cancel = OnCancel.FINISH
     lag = 0.0
     idempotent = True
+    api = ApiClass("engine", CALLS)
 
     def __init__(self, engine: DockerEngine) -> None:
         self.engine = engine
