@@ -62,20 +62,18 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
 def objects(root: Path, moved: Mapping[str, str]) -> dict[str, Object]:
     """Key → object, of all files in `root` and of the paths that have `moved`. A file goes before anything else of its path."""
     files = {path: _file(root / path) for path in _files(root)}
-    folders = {str(parent) for path in files for parent in Path(path).parents} - {"."}
     found: dict[str, Object] = dict(files)
     for path, it in files.items():
         if path.endswith(f"/{INDEX}"):
             folder = path.removesuffix(INDEX)
             found[folder] = it
             found[folder.removesuffix("/")] = _leading(f"/{quote(folder)}", 301)
-    taken = found.keys() | folders
     for path, target in moved.items():
-        if (key := unquote(path.lstrip("/"))) and key not in taken:
+        if (key := unquote(path.lstrip("/"))) and key not in found:
             found[key] = _leading(quote(target, safe=_IN_ADDRESSES), 302)
     for path, it in files.items():
         plain = path.removesuffix(PAGE)
-        if path.endswith(PAGE) and plain not in found and plain not in folders and not plain.endswith("/"):
+        if path.endswith(PAGE) and plain not in found and plain and not plain.endswith("/"):
             found[plain] = it
     return found
 

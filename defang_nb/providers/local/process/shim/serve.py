@@ -1,11 +1,14 @@
 """Serves a folder over HTTP: `python -I -S serve.py FOLDER PORT [FROM=TO …]`. Standard library only.
 
-A path that is not there is answered with its redirect (`/old=/new`; `/*=/index.html` is answered in place, as single-page
-applications need it), else with 404. Only the loopback address listens, unless DEFANG_NB_BIND says otherwise.
+A path that is not there is answered with its redirect (`/old=/new`), with the page of its name (`/about` → `about.html`), or in
+place by what is said for all of them (`/*=/index.html`, as single-page applications need it), else with 404. A folder is there
+where it has an index.html. The AWS provider holds to all of this (`providers/aws/sites/objects.py`).
+
+Only the loopback address listens, unless DEFANG_NB_BIND says otherwise.
 """
 
 # The base class deals in plain paths:
-# ruff: noqa: PTH110, PTH113
+# ruff: noqa: PTH112, PTH113, PTH118
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         path = self.path.split("?")[0].split("#")[0]
-        if not os.path.exists(self.translate_path(path)):
+        if not self._is_there(path):
             if path in self.redirects:
                 self.send_response(HTTPStatus.FOUND)
                 self.send_header("Location", self.redirects[path])
@@ -34,11 +37,14 @@ class Handler(SimpleHTTPRequestHandler):
                 self.path = f"{path}.html"
             elif "/*" in self.redirects:
                 self.path = self.redirects["/*"]
+            if not self._is_there(self.path.split("?")[0]):
+                self.send_error(HTTPStatus.NOT_FOUND, "there is no such file here")
+                return None
         return super().send_head()
 
-    def list_directory(self, path: Any) -> Any:
-        self.send_error(HTTPStatus.NOT_FOUND, "there is no index.html here")
-        return None
+    def _is_there(self, path: str) -> bool:
+        there = self.translate_path(path)
+        return os.path.isfile(os.path.join(there, "index.html")) if os.path.isdir(there) else os.path.isfile(there)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         sys.stdout.write(f"{self.address_string()} {format % args}\n")
