@@ -17,6 +17,7 @@ from defang_nb.model.source import Diagnostic, Severity
 
 _KNOWN = ".well-known"
 """The one hidden folder that is meant to be read by everybody (RFC 8615)."""
+_INDEX = "index.html"
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ def packed(
             problems.append(_problem(project, service, files, folder))
             continue
         key = f"contexts/site-{found.digest}.tar.gz"
-        sites[key] = Site(key=key, manifest=found, diagnostics=found.diagnostics)
+        sites[key] = Site(key=key, manifest=found, diagnostics=(*found.diagnostics, *_without_index(project, service, found)))
         files = msgspec.structs.replace(files, folder=str(folder), digest=found.digest, key=key)
         services[service.name] = msgspec.structs.replace(service, static_files=files, build=None)
     if problems:
@@ -82,6 +83,20 @@ def _public(entries: tuple[Entry, ...]) -> Iterator[Entry]:
     for entry in entries:
         if all(part == _KNOWN or not part.startswith(".") for part in entry.path.split("/")):
             yield entry
+
+
+def _without_index(project: Project, service: Service, found: Manifest) -> Iterator[Diagnostic]:
+    if not any(each.path == _INDEX for each in found.entries):
+        path = f"services.{service.name}.x-defang-static-files"
+        yield Diagnostic(
+            severity=Severity.WARNING,
+            code="site-index",
+            message=f"service {service.name}: there is no {_INDEX} in {found.context}, so its address alone is not found",
+            hint="name the folder that has it",
+            position=project.position(f"{path}.folder"),
+            path=path,
+            service=service.name,
+        )
 
 
 def _problem(project: Project, service: Service, files: StaticFiles, folder: Path | None) -> Diagnostic:

@@ -45,6 +45,12 @@ def test_a_service_with_a_build_is_served_from_its_context(tmp_path: Path) -> No
     assert [each.path for each in site.manifest.entries] == ["index.html"]
 
 
+def test_a_folder_without_an_index_is_warned_of(tmp_path: Path) -> None:
+    write(tmp_path / "site", **{"other.html": "a"})
+    _, [site] = packed(project(tmp_path, "x-defang-static-files: site"))
+    assert [each.code for each in site.diagnostics] == ["site-index"]
+
+
 def test_two_services_of_one_folder_are_packed_once(tmp_path: Path) -> None:
     write(tmp_path / "site", **{"index.html": "a"})
     text = "x-defang-static-files: site\n  other:\n    x-defang-static-files: site"

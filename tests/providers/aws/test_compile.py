@@ -19,6 +19,7 @@ from defang_nb.model.resource import Resource
 from defang_nb.model.value import resolve
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.compile import compile_project
+from defang_nb.providers.aws.types.distributions import configuration
 from defang_nb.providers.aws.types.tasks import container, definition
 from defang_nb.provision.order import creation_order
 from tests.providers.aws.plans import BASE, MODE, STACK, compiled, images, project
@@ -89,6 +90,18 @@ def test_ecs_knows_every_word_of_a_task_definition(feature: str) -> None:
             known = resolve(dict(resource.inputs), lambda urn, output: f"{urn}.{output}")
             body = definition(known, container(resource.urn), "eu-central-1")
             validate_parameters({"family": "x", **body}, shape)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_cloudfront_knows_every_word_of_a_distribution(feature: str) -> None:
+    import botocore.session
+    from botocore.validate import validate_parameters
+
+    shape = botocore.session.get_session().get_service_model("cloudfront").shape_for("DistributionConfig")
+    for resource in compiled((CASES / f"{feature}.yaml").read_text()):
+        if resource.type == kinds.DISTRIBUTION:
+            known = resolve(dict(resource.inputs), lambda urn, output: f"{urn}.{output}")
+            validate_parameters({"CallerReference": "x", "Comment": "x", **configuration(known)}, shape)
 
 
 @pytest.mark.parametrize(

@@ -85,3 +85,10 @@ def test_what_can_not_be_estimated_is_said() -> None:
         asked(mode="cheap")
     with pytest.raises(UnsupportedError):
         asked("services: {web: {image: nginx, privileged: true}}")
+
+
+def test_a_site_is_paid_for_by_use() -> None:
+    found = asked("services: {web: {build: ., x-defang-static-files: ./nowhere}}", mode="balanced")
+    [cost] = found.costs
+    assert (cost.service, cost.monthly) == ("web", 0.0)
+    assert "$0.085 a GB above the first 1024 GB" in cost.what and "cloudfront" in cost.source

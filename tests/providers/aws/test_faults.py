@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from defang_nb.model.events import Outcome
+from defang_nb.model.resource import Resource
 from defang_nb.providers.aws import account as accounts
 from defang_nb.providers.aws.account import Account
 from tests.aws.handle import Simulation
@@ -131,12 +132,12 @@ class Guarded:
 
         monkeypatch.setattr(Account, "asked", guarded)
 
-    async def dies(self, text: str, at: int) -> bool:
-        """Whether there was a boundary of that number."""
+    async def dies(self, wanted: str | Sequence[Resource], at: int) -> bool:
+        """Whether there was a boundary of that number. `wanted`: a project, or its resources."""
         self.boundaries = Boundaries(at)
         self.boundaries.guard(self.stage.store)
         try:
-            await self.stage.up(text)
+            await (self.stage.up(wanted) if isinstance(wanted, str) else self.stage.deploy(wanted))
         except Crash:
             return True
         finally:

@@ -165,3 +165,11 @@ def test_waits_that_follow_each_other_add_little(project: str, pace: float, most
     assert whole / path <= most, (whole, path)
     assert min(pauses) >= 0.499, "no question more often than every half second"
     assert len(pauses) < 250
+
+
+def test_a_site_is_on_its_way_at_once_and_its_files_wait_for_nothing_slow() -> None:
+    desired = compiled(PROJECT + "  site: {x-defang-static-files: site}\n")
+    whole, begun, _ = deployed(desired)
+    assert whole / critical_path(desired) <= 1.05
+    assert begun["shop/aws:cloudfront/Distribution/site"] <= 2.0
+    assert begun["shop/aws:s3/Site/site"] <= 5.0

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from defang_nb.errors import DefangError, ProviderError
+from defang_nb.model.events import LogLine
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
 from defang_nb.providers.aws import kinds
@@ -47,12 +48,14 @@ class DistributionType(TaggedType):
 
     async def create(self, operation: Operation) -> Made:
         urn, inputs = operation.resource.urn, operation.resource.inputs
-        said = {**_config(inputs), "CallerReference": operation.token, "Comment": self._comment(urn)}
+        said = {**configuration(inputs), "CallerReference": operation.token, "Comment": self._comment(urn)}
         config = {"DistributionConfig": said, "Tags": {"Items": self.pairs(urn)}}
 
         async def make() -> Answer:
             return await self.account.call("cloudfront", "create_distribution_with_tags", DistributionConfigWithTags=config)
 
+        line = "CloudFront takes some minutes until all its places know a new site"
+        operation.emit(LogLine(service=operation.resource.service, line=line))
         try:
             return await self.claimed(urn, ("DistributionAlreadyExists",), make, "distribution")
         except AwsError as error:
@@ -64,7 +67,7 @@ class DistributionType(TaggedType):
         if previous is None:
             return await self.create(operation)
         seen = await self.account.call("cloudfront", "get_distribution_config", Id=previous.id)
-        said = {**seen["DistributionConfig"], **_config(inputs)}
+        said = {**seen["DistributionConfig"], **configuration(inputs)}
         changing = self.account.call(
             "cloudfront", "update_distribution", Id=previous.id, IfMatch=seen["ETag"], DistributionConfig=said
         )
@@ -135,7 +138,8 @@ async def distributions(account: Account) -> list[Mapping[str, Any]]:
     return [each for page in pages for each in page["DistributionList"].get("Items", ())]
 
 
-def _config(inputs: Mapping[str, Json]) -> dict[str, Any]:
+def configuration(inputs: Mapping[str, Json]) -> dict[str, Any]:
+    """All of a `DistributionConfig` that is ours to say."""
     hosts, fallback = list(inputs["hosts"]), inputs["fallback"]
     origin = {
         "Id": ORIGIN, "DomainName": inputs["origin"], "OriginPath": "", "CustomHeaders": {"Quantity": 0},

@@ -23,11 +23,12 @@ from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.again import again
 from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.stack import store_of
+from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.providers.aws.sites.objects import Object, objects, paths
 from defang_nb.providers.aws.types.base import AwsType, ignoring
 from defang_nb.providers.aws.types.buckets import GONE, emptied, removed
 from defang_nb.providers.aws.types.distributions import DEPLOYED, distributions
-from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation, Waiting
+from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation, TransientError, Waiting
 
 _AT_ONCE = 8
 """Objects that are put at a time."""
@@ -101,11 +102,13 @@ class SiteType(AwsType):
             for some in ([key for key in changed if not wanted[key].last], [key for key in changed if wanted[key].last]):
                 await self._put_all(bucket, {key: wanted[key] for key in some})
             await removed(self.account, bucket, [{"Key": key} for key in gone])
-        told = f"{len(wanted)} objects: {len(changed)} put, {len(gone)} removed"
+        told = f"{len(changed)} of {len(wanted)} objects put, {len(gone)} removed"
         operation.emit(LogLine(service=operation.resource.service, line=told))
         outputs: dict[str, Json] = {
-            "listing": _listing({key: it.etag for key, it in wanted.items()}), "endpoints": inputs["endpoints"], "detail": told,
-        }  # fmt: skip
+            "listing": _listing({key: it.etag for key, it in wanted.items()}),
+            "endpoints": inputs["endpoints"],
+            "detail": f"{len(wanted)} objects",
+        }
         # What an attempt that was interrupted has put is not known.
         unsure = previous is not None and not previous.ready
         if touched or unsure:
@@ -145,9 +148,15 @@ class SiteType(AwsType):
         if everything or len(found) > _NAMED or inputs["fallback"].lstrip("/") in keys:
             found = [_ALL]
         batch = {"Paths": {"Quantity": len(found), "Items": found}, "CallerReference": operation.token}
-        answer = await self.account.call(
+        asking = self.account.call(
             "cloudfront", "create_invalidation", DistributionId=inputs["distribution"], InvalidationBatch=batch
         )
+        try:
+            answer = await asking
+        except AwsError as error:
+            if error.code == "TooManyInvalidationsInProgress":
+                raise TransientError(error.message, after=10.0, refused=True) from None
+            raise
         return str(answer["Invalidation"]["Id"])
 
     async def _forgotten(self, waiting: Waiting) -> bool:

@@ -1,0 +1,114 @@
+"""The bootstrap's policy for cd suffices for static files, and each of its statements about them is needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from defang_nb.model.events import Outcome
+from defang_nb.providers.aws import names
+from defang_nb.providers.aws.bootstrap.base import Base
+from defang_nb.providers.aws.bootstrap.template import policy
+from tests.aws.handle import ACCOUNT, REGION, Simulation
+from tests.aws.test_policies import prepared
+from tests.providers.aws.sites import uploaded, written
+from tests.providers.aws.stage import Stage
+
+pytestmark = pytest.mark.e2e
+
+APP = "services:\n  web: {domainname: www.example.org, x-defang-static-files: {folder: ., redirects: [/old=/new]}}\n"
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    said = statement["Action"]
+    return [said] if isinstance(said, str) else list(said)
+
+
+def without(simulation: Simulation, base: Base, action: str) -> None:
+    """cd's policy without this action, wherever it is about static files."""
+    said = {"Account": ACCOUNT, "Region": REGION, "Partition": "aws", "Bucket": base.bucket}
+    found = policy("cd", said)["Statement"]
+    ours = names.bucket_prefix(ACCOUNT, REGION)
+    kept = []
+    for each in found:
+        about = ours in str(each["Resource"]) or any("cloudfront:" in it for it in actions(each))
+        left = [it for it in actions(each) if not (about and it == action)]
+        kept += [{**each, "Action": left}] if left else []
+    assert kept != found, action
+    document = json.dumps({"Version": "2012-10-17", "Statement": kept})
+    simulation.client("iam").put_role_policy(RoleName=base.cd_role.rpartition("/")[2], PolicyName="cd", PolicyDocument=document)
+
+
+async def whole_life(stage: Stage, folder: Path) -> list[Outcome]:
+    """Comes up, changes in each way that it can, and goes."""
+    found = [(await stage.deploy(await uploaded(stage.account, stage.base, APP, folder))).outcome]
+    (folder / "index.html").write_text("changed")
+    (folder / "style.css").unlink()
+    text = APP.replace("[/old", "['/*=/index.html', /old")
+    found += [(await stage.deploy(await uploaded(stage.account, stage.base, text, folder))).outcome]
+    return [*found, (await stage.down()).outcome]
+
+
+async def test_it_suffices_for_a_site(simulation: Simulation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    simulation.client("route53").create_hosted_zone(Name="example.org", CallerReference="1")
+    account, base = await prepared(simulation, monkeypatch)
+    outcomes = await whole_life(Stage(account, base), written(tmp_path / "site"))
+    assert simulation.denied() == []
+    assert set(outcomes) == {Outcome.SUCCEEDED}
+    assert simulation.problems() == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "s3:CreateBucket", "s3:DeleteBucket", "s3:PutBucketPublicAccessBlock", "s3:PutEncryptionConfiguration",
+        "s3:PutBucketTagging", "s3:PutBucketPolicy", "s3:GetBucketPolicy", "s3:DeleteBucketPolicy", "s3:ListBucket",
+        "s3:ListBucketVersions", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListAllMyBuckets",
+        "cloudfront:ListDistributions", "cloudfront:ListOriginAccessControls", "cloudfront:ListFunctions",
+        "cloudfront:CreateDistribution", "cloudfront:TagResource", "cloudfront:GetDistributionConfig",
+        "cloudfront:UpdateDistribution", "cloudfront:DeleteDistribution", "cloudfront:CreateInvalidation",
+        "cloudfront:GetInvalidation", "cloudfront:CreateOriginAccessControl", "cloudfront:GetOriginAccessControl",
+        "cloudfront:DeleteOriginAccessControl", "cloudfront:CreateFunction", "cloudfront:DescribeFunction",
+        "cloudfront:PublishFunction", "cloudfront:DeleteFunction",
+    ],
+)  # fmt: skip
+async def test_no_action_is_there_in_vain(
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, action: str
+) -> None:
+    simulation.client("route53").create_hosted_zone(Name="example.org", CallerReference="1")
+    account, base = await prepared(simulation, monkeypatch)
+    without(simulation, base, action)
+    await whole_life(Stage(account, base), written(tmp_path / "site"))
+    assert any(f": {action} " in each for each in simulation.denied()), simulation.denied()
+
+
+async def test_what_is_not_ours_is_out_of_reach(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3, cloudfront = simulation.client("s3"), simulation.client("cloudfront")
+    place = {"LocationConstraint": REGION}
+    s3.create_bucket(Bucket="theirs", CreateBucketConfiguration=place)
+    origin = {"Id": "x", "DomainName": "theirs.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+    config = {
+        "CallerReference": "1", "Comment": "", "Enabled": False, "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": {"TargetOriginId": "x", "ViewerProtocolPolicy": "allow-all"},
+    }  # fmt: skip
+    theirs = cloudfront.create_distribution(DistributionConfig=config)
+    account, _ = await prepared(simulation, monkeypatch)
+    batch = {"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": "1"}
+    refused: list[tuple[str, str, dict[str, Any]]] = [
+        ("s3", "put_object", {"Bucket": "theirs", "Key": "a", "Body": b""}),
+        ("s3", "delete_bucket", {"Bucket": "theirs"}),
+        ("s3", "put_bucket_policy", {"Bucket": "theirs", "Policy": "{}"}),
+        ("s3", "create_bucket", {"Bucket": "defang-site-of-another-account", "CreateBucketConfiguration": place}),
+        ("cloudfront", "create_distribution", {"DistributionConfig": {**config, "CallerReference": "2"}}),
+        ("cloudfront", "delete_distribution", {"Id": theirs["Distribution"]["Id"], "IfMatch": theirs["ETag"]}),
+        ("cloudfront", "create_invalidation", {"DistributionId": theirs["Distribution"]["Id"], "InvalidationBatch": batch}),
+        ("cloudfront", "delete_function", {"Name": "theirs", "IfMatch": "x"}),
+    ]
+    for service, operation, given in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            getattr(account.client(service), operation)(**given)
+    assert len(simulation.denied()) == len(refused)
