@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from defang_nb.model.resource import Resource
 from defang_nb.providers.aws import account as accounts
 from defang_nb.providers.aws.account import Account
 from tests.aws.handle import Simulation
+from tests.providers.aws.sites import uploaded, written
 from tests.providers.aws.stage import APP, Stage
 from tests.provision.fakecloud import Boundaries, Crash
 from tests.provision.memory import MemoryStore
@@ -161,3 +163,32 @@ async def test_killed_anywhere_the_next_one_goes_on(
         assert applied.outcome is Outcome.SUCCEEDED, (at, applied.failed, simulation.problems())
         assert await census(stage.account) == expected, at
         assert await unfinished(stage.account) == []
+
+
+STEPS = (
+    "iam:PutRolePolicy", "ec2:AuthorizeSecurityGroupIngress", "logs:PutRetentionPolicy", "elbv2:ModifyTargetGroupAttributes",
+    "elbv2:AddListenerCertificates", "s3:PutBucketTagging", "cloudfront:PublishFunction",
+)  # fmt: skip
+"""The later calls of creates that are several."""
+
+
+async def test_a_create_that_was_half_done_does_not_pass_for_done(
+    stage: Stage, simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "_PAUSE", 0.01)
+    await stage.account.call("route53", "create_hosted_zone", Name="example.org", CallerReference="1")
+    text = "services:\n" + "".join(
+        f"  {name}: {{image: nginx, ports: ['80'], domainname: {name}.example.org}}\n" for name in ("one", "two")
+    )
+    text += "  site: {x-defang-static-files: .}\n"
+    desired = await uploaded(stage.account, stage.base, text, written(tmp_path / "site"))
+    simulation.faults(*({"kind": "error", "calls": each, "times": 1} for each in STEPS))
+    applied = await stage.deploy(desired)
+    assert applied.outcome is Outcome.SUCCEEDED, applied.failed
+    before = simulation.counts()
+    simulation.faults()
+    calls = {f"{service}:{operation}": count for (service, operation), count in before.calls.items()}
+    # What failed was asked for again: of two of a kind there are three calls.
+    alone = {"logs:PutRetentionPolicy", "s3:PutBucketTagging", "cloudfront:PublishFunction",
+             "elbv2:AddListenerCertificates", "ec2:AuthorizeSecurityGroupIngress"}  # fmt: skip
+    assert {each: calls[each] for each in STEPS} == {each: 2 if each in alone else 3 for each in STEPS}

@@ -30,7 +30,7 @@ from tests.providers.aws.plans import BASE, STACK, compiled
 from tests.provision.memory import MemoryStore
 from tests.provision.virtual import LoopClock, VirtualLoop
 
-CALL = {kinds.BALANCER: 1.0, kinds.IMAGE: 1.0, kinds.ROLE: 0.6}
+CALL = {kinds.BALANCER: 1.0, kinds.IMAGE: 1.0, kinds.ROLE: 0.6, kinds.DISTRIBUTION: 1.0, kinds.SITE: 2.0}
 """Seconds that the call takes which makes one; half a second for all others."""
 LATE = (kinds.IMAGE, kinds.NAMESPACE, kinds.DATABASE, kinds.CACHE)
 """What these give is known only when they are ready."""

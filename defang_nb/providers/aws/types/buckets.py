@@ -92,6 +92,7 @@ class BucketPolicyType(AwsType):
     """Inputs: `bucket`, `reader` (a distribution's ARN). Nobody else reads it, and nobody at all without TLS."""
 
     name = kinds.BUCKET_POLICY
+    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         inputs = operation.resource.inputs

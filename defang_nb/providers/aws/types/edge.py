@@ -46,6 +46,7 @@ class OriginAccessType(_Shared):
     """No inputs. Outputs: `id`. By it CloudFront signs what it asks of buckets."""
 
     name = kinds.ORIGIN
+    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         urn = operation.resource.urn
@@ -99,6 +100,7 @@ class FunctionType(_Shared):
     """Inputs: `code` (the name of one of our own), `version`. Outputs: `arn`. What was published last of it is live."""
 
     name = kinds.EDGE_FUNCTION
+    idempotent = True
 
     async def create(self, operation: Operation) -> Made:
         urn, name = operation.resource.urn, self._name(operation.resource.urn)

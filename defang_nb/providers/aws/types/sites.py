@@ -44,6 +44,7 @@ class SiteType(AwsType):
     """
 
     name = kinds.SITE
+    idempotent = True
 
     def __init__(self, account: Account, base: Base, stack: str) -> None:
         super().__init__(account, base, stack)
