@@ -20,7 +20,7 @@ from defang_nb.model.plan import Action, Plan, Step
 from defang_nb.model.request import DeployRequest, introduce
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic, Severity
-from defang_nb.providers.base import Provider
+from defang_nb.providers.base import Keeping, Provider
 from defang_nb.provision.calls import StoppedError, unless
 from defang_nb.provision.drift import Observed
 from defang_nb.provision.executor import Applied, apply, drift, observe, recover, refresh
@@ -273,13 +273,26 @@ class Run:
         self.story.tell(StageChanged(stage=Stage.PROVISIONING))
         narrator.introduce()
         types, deployment = self._provider.resource_types(), self.request.deployment
+        removed = [
+            state.recorded[step.urn] for step in plan.steps if step.action is Action.DELETE and step.urn in state.recorded
+        ]
         try:
             applied = await apply(
                 plan, desired, state, types, narrator.hear, deployment=deployment, cancel=self._cancel
             )  # fmt: skip
         finally:
             await self._clean_up()
+        if self.request.kind is Kind.DOWN and applied.outcome is Outcome.SUCCEEDED:
+            await self._tell_kept(removed)
         return self._outcome(applied, plan)
+
+    async def _tell_kept(self, removed: Sequence[Recorded]) -> None:
+        """What stays on purpose. That it can't be told is no failure."""
+        if isinstance(self._provider, Keeping):
+            with contextlib.suppress(DefangError):
+                kept = await self._provider.kept(self.request.project.name, removed)
+                found = [Diagnostic(severity=Severity.INFO, code="kept", message=f"stays on purpose: {each}") for each in kept]
+                self._tell_all(found)
 
     async def _clean_up(self) -> None:
         try:

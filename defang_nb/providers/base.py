@@ -170,6 +170,15 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @runtime_checkable
+class Keeping(Protocol):
+    """A provider that leaves things of a project on purpose when it is taken down. One need not be that."""
+
+    async def kept(self, project: str, removed: Sequence[Recorded]) -> Sequence[str]:
+        """What stays after `removed` is gone, each in words, with the way to be rid of it."""
+        ...
+
+
+@runtime_checkable
 class Bootstrapped(Protocol):
     """A provider whose account has to be prepared. One need not be that."""
 

@@ -44,7 +44,9 @@ def test_from_an_empty_account_to_live_and_to_an_empty_account(user: User) -> No
     assert {each["service"]: each["state"] for each in listed} == {"api": "running", "migrate": "exited", "web": "running"}
     assert user.simulation.search(SECRET) == []
 
-    assert "deleted" in user.says("down", "--yes")
+    assert "deleted" in (said := user.says("down", "--yes"))
+    assert "stays on purpose: configuration values (PASSWORD): `config rm` removes them" in said
+    assert "stays on purpose: the account's preparation" in said
     assert "take the preparation" in user.says("cd", "teardown", code=2)
     assert "what stays: the bucket" in user.says("cd", "teardown", "--yes")
     assert "not prepared" in user.says("cd", "status")

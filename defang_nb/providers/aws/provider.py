@@ -148,6 +148,14 @@ class AwsProvider:
         async for sample in usage(self._account, self._known.cluster, recorded, services):
             yield sample
 
+    async def kept(self, project: str, removed: Sequence[Recorded]) -> Sequence[str]:
+        keys = await self._config.names(project)
+        found = [f"configuration values ({', '.join(keys)}): `config rm` removes them"] if keys else []
+        stores = sorted(each.service or each.title for each in removed if each.inputs.get("final_snapshot"))
+        if stores:
+            found.append(f"a last snapshot of {', '.join(stores)}: see RDS and ElastiCache in AWS's console")
+        return [*found, "the account's preparation, which others may use: `cd teardown` takes it away"]
+
     async def install(self, say: Say) -> None:
         self._base = await BootstrapStack(self._account).install(say)
         await bootstrap(store_of(self._account, self._base.bucket, self._stack.name))

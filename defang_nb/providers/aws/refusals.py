@@ -6,6 +6,7 @@ import re
 from difflib import get_close_matches
 
 from defang_nb.errors import DefangError, ProviderError, UsageError
+from defang_nb.providers.aws.denials import denied
 from defang_nb.provision.ports import TransientError
 
 _THROTTLED = frozenset({
@@ -98,7 +99,8 @@ def _client_error(error: Exception, call: str, profile: str) -> DefangError:
     if code in _UNKNOWN:
         return AwsError(f"AWS does not know these credentials ({call}): {message}", code=code, call=call, hint="aws configure")
     if code in _DENIED:
-        return AwsError(f"AWS denies {call}: {message}", code=code, call=call, hint="whoever manages the account can allow it")
+        said, hint = denied(call, message)
+        return AwsError(said, code=code, call=call, hint=hint)
     return AwsError(f"{call}: {message or code}", code=code, call=call)
 
 

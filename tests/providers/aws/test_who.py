@@ -67,16 +67,26 @@ def test_what_is_wrong_has_one_error_with_a_way_out(
     assert hint in refused.value.hint
 
 
+WHO, TASK = "arn:aws:iam::123456789012:user/ada", "arn:aws:ecs:eu-central-1:123456789012:task-definition/x:1"
+USER = f"User: {WHO} is not authorized to perform: ecs:RunTask on resource: {TASK}"
+
+
 @pytest.mark.parametrize(
     ("code", "message", "said", "hint"),
     [
         ("ExpiredToken", "expired", "have expired", "aws sso login --profile team"),
-        ("AccessDenied", "User x is not authorized to perform: ecs:RunTask", "denies ecs.run_task.*ecs:RunTask", "allow"),
+        ("AccessDenied", "Access Denied", "AWS denies ecs.run_task: Access Denied", "manages the account"),
+        ("AccessDenied", f"{USER} because no identity-based policy allows the ecs:RunTask action",
+         f"AWS denies ecs:RunTask on {TASK} to {WHO}: the policies of the user or role do not allow it", "manages the account"),
+        ("UnauthorizedOperation", f"You are not authorized to perform this operation. {USER} with an explicit deny in a "
+         "service control policy. Encoded authorization failure message: AbC-d_e", "organisation .SCP. forbids it$", "administrators"),
+        ("AccessDeniedException", f"{USER} because no permissions boundary allows the ecs:RunTask action",
+         "the permissions boundary does not allow it$", "widen it"),
         ("RequestTimeTooSkewed", "too large", "clock", "set the clock"),
         ("SignatureDoesNotMatch", "Signature expired: 2026 is now earlier than 2027", "clock", "set the clock"),
         ("InvalidClientTokenId", "invalid", "does not know these credentials", "aws configure"),
     ],
-)
+)  # fmt: skip
 def test_what_aws_says_no_with(code: str, message: str, said: str, hint: str) -> None:
     no = ClientError({"Error": {"Code": code, "Message": message}}, "RunTask")
     with pytest.raises(ProviderError, match=said) as refused:
