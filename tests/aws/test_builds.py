@@ -132,6 +132,24 @@ async def test_a_build_that_runs_out_of_memory_gets_more(builder: Builder) -> No
     ]
 
 
+async def test_the_next_build_begins_with_the_memory_that_the_last_one_needed(builder: Builder) -> None:
+    operation = builder.operation()
+
+    def enough(line: BuildLine) -> None:
+        builder.hear(line)
+        if "once more with 8 GB" in line.line:
+            builder.yard.simulation.behaviours()
+
+    builder.yard.simulation.behaviours({"match": "build", "start_failure": "OutOfMemoryError: container killed"})
+    await builder.type.create(msgspec.structs.replace(operation, emit=enough))
+    ecs = builder.yard.client("ecs")
+    await builder.type.update(msgspec.structs.replace(operation, token="another"))
+    made = [ecs.describe_task_definition(taskDefinition=each)["taskDefinition"]["memory"] for each in ecs.list_task_definitions(
+        familyPrefix="defang-build-s-shop-web", status="INACTIVE"
+    )["taskDefinitionArns"]]  # fmt: skip
+    assert made == ["4096", "8192", "8192"]
+
+
 async def test_a_cancelled_build_s_task_is_stopped(builder: Builder) -> None:
     builder.yard.simulation.behaviours({"match": "build"})
     building = asyncio.ensure_future(builder.type.create(builder.operation()))

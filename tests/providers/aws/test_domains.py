@@ -71,7 +71,7 @@ async def test_a_certificate_that_is_never_validated_says_how_long_and_by_which_
     applied = await stage.up(APP.replace("shop.example", "shop.undelegated.example"))
     error = applied.failed["shop/aws:acm/Certificate/shop.undelegated.example.org"]
     assert "was not validated in 0.025 minutes" in error.message and "CNAME _c9edd" in error.message
-    assert "registrar" in error.hint
+    assert "registrar" in error.hint and "awsdns" in error.hint
 
 
 async def test_a_record_of_somebody_else_is_not_overwritten(stage: Stage) -> None:

@@ -20,7 +20,7 @@ from defang_nb.model.value import Json, config_keys
 from defang_nb.providers.aws import kinds
 from defang_nb.providers.aws.account import Account
 from defang_nb.providers.aws.bootstrap.base import Base
-from defang_nb.providers.aws.builds.task import PACE, Ended, KanikoTask, Wanted
+from defang_nb.providers.aws.builds.task import PACE, SIZES, Ended, KanikoTask, Wanted
 from defang_nb.providers.aws.config import parameter
 from defang_nb.providers.aws.names import build_logs, repository, tags
 from defang_nb.providers.aws.refusals import AwsError
@@ -176,16 +176,25 @@ class ImageType:
             platform=source.platform,
             tags=tags(self._stack, project, urn),
         )
+        needs = f"builds/{project}/{source.name}"
+        least = await self._needed(needs)
         try:
-            ended = await KanikoTask(self._account, self._base(), self._pace).run(wanted, story.hear)
+            ended = await KanikoTask(self._account, self._base(), self._pace).run(wanted, story.hear, least=least)
             if ended.code != 0:
                 raise self._failure(ended, story, source, address)
         except DefangError as error:
             raise hidden.error(error) from None
+        if ended.memory > max(least, SIZES[0][1]):
+            await self._store.put(needs, str(ended.memory).encode())
         found = await self._look(address, [{"imageTag": _tag(source)}])
         if not found:
             raise TransientError(f"{address}:{_tag(source)} was pushed, and the registry does not show it", after=2.0)
         return _made(address, _tag(source), found[0])
+
+    async def _needed(self, key: str) -> int:
+        """MiB of memory that the image's last build needed; 0 where that was no more than the least."""
+        stored = await self._store.get(key)
+        return int(stored.data) if stored and stored.data.isdigit() else 0
 
     async def _hidden(self, project: str, keys: Sequence[str]) -> Hidden:
         """What must not show in the log. Values are read for this alone: the task gets them from AWS by name."""

@@ -56,11 +56,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """How a task ended: the exit code (None: its container never ran), and AWS's word on it."""
+    """How a task ended: the exit code (None: its container never ran), and AWS's word on it. `memory`: how many MiB it had."""
 
     code: int | None
     why: str = ""
     out_of_memory: bool = False
+    memory: int = 0
 
 
 class KanikoTask:
@@ -71,13 +72,17 @@ class KanikoTask:
         self._base = base
         self._pace = pace
 
-    async def run(self, wanted: Wanted, hear: Callable[[str], None]) -> Ended:
-        """Run it to its end, in a larger task when memory did not suffice; stopped when this is cancelled."""
-        for number, size in enumerate(SIZES):
-            ended = await self._attempt(wanted, size, f"{wanted.token}-{number}", hear)
-            if not ended.out_of_memory or size == SIZES[-1]:
-                return ended
-            hear(f"{size[1] // 1024} GB of memory did not suffice; once more with {SIZES[number + 1][1] // 1024} GB")
+    async def run(self, wanted: Wanted, hear: Callable[[str], None], *, least: int = 0) -> Ended:
+        """Run it to its end, in a larger task when memory did not suffice; stopped when this is cancelled.
+
+        It has `least` MiB or more from the start, as far as there is a task of that size.
+        """
+        sizes = [each for each in SIZES if each[1] >= least] or SIZES[-1:]
+        for number, size in enumerate(sizes):
+            ended = await self._attempt(wanted, size, f"{wanted.token}-{size[1]}", hear)
+            if not ended.out_of_memory or size == sizes[-1]:
+                return msgspec.structs.replace(ended, memory=size[1])
+            hear(f"{size[1] // 1024} GB of memory did not suffice; once more with {sizes[number + 1][1] // 1024} GB")
         raise AssertionError("the largest size ends the loop")
 
     async def _attempt(self, wanted: Wanted, size: tuple[int, int], token: str, hear: Callable[[str], None]) -> Ended:

@@ -15,7 +15,7 @@ from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.types.base import ignoring, is_ours, once_free
 from defang_nb.providers.aws.types.edge import EDGE_REGION
 from defang_nb.providers.aws.types.inventory import Known, TaggedType
-from defang_nb.providers.aws.types.zones import change, zone_of
+from defang_nb.providers.aws.types.zones import change, name_servers, zone_of
 from defang_nb.provision.ports import Made, Operation, Waiting
 
 PATIENCE = 1200.0
@@ -114,10 +114,12 @@ class CertificateType(TaggedType):
             line = f"the certificate of {inputs['host']} is being validated by its record in DNS: at most {minutes}"
             waiting.operation.emit(LogLine(service=waiting.operation.resource.service, line=line))
         if waiting.seconds > PATIENCE:
+            servers = await name_servers(self.account, await zone_of(self.account, inputs["host"]))
             return DeploymentFailedError(
                 f"the certificate of {inputs['host']} was not validated in {PATIENCE / 60:g} minutes: AWS does not see "
                 f"the record {_words(record)}, though it is in the account's zone",
-                hint="is the domain's registrar told the name servers of this zone? then `up` again goes on",
+                hint=f"the domain's registrar (or the zone above) has to name this zone's servers: {', '.join(servers)}. "
+                "Then `up` again goes on",
             )
         return None
 

@@ -30,6 +30,12 @@ async def zone_of(account: Account, host: str) -> str:
     return str(best["Id"]).rpartition("/")[2] if best else ""
 
 
+async def name_servers(account: Account, zone: str) -> list[str]:
+    """Those that a zone's domain is to be delegated to."""
+    answer = await account.call("route53", "get_hosted_zone", Id=zone) if zone else {}
+    return list(answer.get("DelegationSet", {}).get("NameServers", ()))
+
+
 async def change(account: Account, zone: str, action: str, record: Mapping[str, Any]) -> None:
     """`action`: UPSERT, or DELETE of exactly that record (one that is not there is fine)."""
     batch = {"Changes": [{"Action": action, "ResourceRecordSet": dict(record)}]}
