@@ -67,7 +67,7 @@ class DistributionType(TaggedType):
         if previous is None:
             return await self.create(operation)
         seen = await self.account.call("cloudfront", "get_distribution_config", Id=previous.id)
-        said = {**seen["DistributionConfig"], **configuration(inputs)}
+        said = _over(seen["DistributionConfig"], configuration(inputs))
         changing = self.account.call(
             "cloudfront", "update_distribution", Id=previous.id, IfMatch=seen["ETag"], DistributionConfig=said
         )
@@ -170,6 +170,15 @@ def configuration(inputs: Mapping[str, Json]) -> dict[str, Any]:
         "IsIPV6Enabled": True,
         "Enabled": inputs["enabled"],
     }  # fmt: skip
+
+
+def _over(live: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Ours over what is there: an update has to say all of what a distribution has (API Reference, "UpdateDistribution")."""
+    behavior = {**live["DefaultCacheBehavior"], **ours["DefaultCacheBehavior"]}
+    known = {each["Id"]: each for each in live["Origins"]["Items"]}
+    origins = [{**known.get(each["Id"], {}), **each} for each in ours["Origins"]["Items"]]
+    origin = {"Quantity": len(origins), "Items": origins}
+    return {**live, **ours, "DefaultCacheBehavior": behavior, "Origins": origin}
 
 
 def _live(live: Mapping[str, Any]) -> dict[str, Json]:
