@@ -64,7 +64,8 @@ def _unfinished(going: Iterable[tuple[StackOverview, Unfinished]], now: float) -
     rows = []
     for stack, each in going:
         it = each.deployment
-        way = f"attach {it.id} -s {stack.name} · cancel {it.id} -s {stack.name}" if each.alive else "up goes on from there"
+        onwards = f"{Kind.DOWN.value if it.kind is Kind.DOWN else Kind.UP.value} goes on from there"
+        way = f"attach {it.id} -s {stack.name} · cancel {it.id} -s {stack.name}" if each.alive else onwards
         look = Cell.of(ALIVE if each.alive else CUT_OFF)
         since = Cell(duration(now - it.started))
         rows.append((Cell(it.id), look, Cell(it.kind.value), Cell(it.project), Cell(stack.name), since, Cell(it.by), Cell(way)))
