@@ -96,6 +96,10 @@ class Targets:
         target.checking = self._checks.submit(_check, run.address(int(target["Port"])), group)
         return last
 
+    def registered(self, task: Task) -> bool:
+        """Whether a load balancer still has it, be it to drain."""
+        return any(each is not None for each in self._of(task))
+
     def healthy(self, task: Task) -> bool:
         """Whether every load balancer of the task's service finds it so."""
         return all(each is not None and each.state == "healthy" for each in self._of(task))

@@ -211,6 +211,8 @@ class World:
         match task.last_status:
             case "RUNNING":
                 task.last_status = "DEACTIVATING"
+            case "DEACTIVATING" if self.targets.registered(task):
+                pass  # until the load balancer has drained it
             case "PROVISIONING" | "PENDING" | "ACTIVATING" | "DEACTIVATING":
                 if run is not None:
                     run.stop()
