@@ -50,8 +50,8 @@ def test_everything_that_is_known_is_told_in_both_forms() -> None:
     for said in (overview_text(OVERVIEW), Page(overview_html(OVERVIEW)).text):
         for each in (
             "1 of 2 services running",
-            "◐ goes on", "■ cut off: its cd is gone", "down goes on from there", "cancel a1 -s local", "50 %", "2.0 MiB", "API_KEY",
-            "✘ failed", "5.0 s", "why", "▲ prod", "no credentials", "prod (aws)", "<job>",
+            "◐ goes on", "■ cut off: its cd is gone", "down goes on from there", "cancel a1 -s local", "50 %",
+            "2.0 MiB", "API_KEY", "✘ failed", "5.0 s", "why", "▲ prod", "no credentials", "prod (aws)", "<job>",
         ):  # fmt: skip
             assert each in said, each
 
