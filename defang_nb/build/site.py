@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from defang_nb.build.context import Entry, Manifest, digest_of, manifest
+from defang_nb.build.context import Manifest, digest_of, manifest
 from defang_nb.build.image import is_remote
 from defang_nb.errors import ComposeError
 from defang_nb.model.project import Project, Service, StaticFiles
@@ -38,8 +38,8 @@ def packed(
 ) -> tuple[Project, list[Site]]:
     """The project with its static files told by digest, and their folders; the arguments are those of `image.prepare`.
 
-    A service with a build too is served from its context, and is not built: its files are there as they are. What a build
-    context would leave out is left out, and hidden files with it, as everybody can read the others.
+    A service with a build too is served from its context, and is not built, where the folder is there; else it is in the image.
+    What a build context would leave out is left out, and hidden files with it, as everybody can read the others.
     Raises `ComposeError` with every folder that is not there or empty, and `BuildError` for one that is too large.
     """
     sites: dict[str, Site] = {}
@@ -49,6 +49,8 @@ def packed(
         if (files := service.static_files) is None:
             continue
         folder = folder_of(project, service)
+        if service.build is not None and (folder is None or not folder.exists()):
+            continue  # it is in what the build makes
         found = _read(folder, without, cache, environ) if folder is not None and folder.is_dir() else None
         if found is None or not any(each.kind == "file" for each in found.entries):
             problems.append(_problem(project, service, files, folder))
@@ -75,14 +77,13 @@ def folder_of(project: Project, service: Service) -> Path | None:
 def _read(folder: Path, without: Path | None, cache: Path | None, environ: Mapping[str, str] | None) -> Manifest:
     stamps = cache / f"{hashlib.sha256(f'site {folder}'.encode()).hexdigest()[:32]}.stamps" if cache else None
     found = manifest(folder, without=without, cache=stamps, environ=environ)
-    entries = tuple(_public(found.entries))
+    entries = tuple(each for each in found.entries if public(each.path))
     return msgspec.structs.replace(found, entries=entries, digest=digest_of(entries))
 
 
-def _public(entries: tuple[Entry, ...]) -> Iterator[Entry]:
-    for entry in entries:
-        if all(part == _KNOWN or not part.startswith(".") for part in entry.path.split("/")):
-            yield entry
+def public(path: str) -> bool:
+    """Whether everybody may read it: nothing of it is hidden."""
+    return all(part == _KNOWN or not part.startswith(".") for part in path.split("/"))
 
 
 def _without_index(project: Project, service: Service, found: Manifest) -> Iterator[Diagnostic]:
@@ -102,10 +103,7 @@ def _without_index(project: Project, service: Service, found: Manifest) -> Itera
 def _problem(project: Project, service: Service, files: StaticFiles, folder: Path | None) -> Diagnostic:
     path = f"services.{service.name}.x-defang-static-files"
     message = f"service {service.name}: the folder {folder or files.folder} "
-    if service.build is not None:
-        message += "is not in the build context, and what only a build makes is not served"
-        hint = "make it first (`npm run build`, say), and name the folder that is made"
-    elif folder is not None and folder.is_dir():
+    if folder is not None and folder.is_dir():
         message += "holds no files that everybody may read"
         hint = "hidden files, and what a .dockerignore in it leaves out, are not uploaded"
     else:

@@ -209,6 +209,7 @@ class Workspace:
             await store.upload(each.key, path)
 
         with tempfile.TemporaryDirectory(prefix="defang-nb-") as scratch:
-            async with asyncio.TaskGroup() as group:
-                for each in lacking:
-                    group.create_task(send(each, Path(scratch)))
+            sent = await asyncio.gather(*(send(each, Path(scratch)) for each in lacking), return_exceptions=True)
+        for failure in sent:
+            if isinstance(failure, BaseException):
+                raise failure

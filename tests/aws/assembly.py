@@ -102,6 +102,7 @@ def assemble(pace: float, registry: str = "") -> Parts:
     parts = Parts(layer, world, choice, Balancer(world, edge), Formation(lambda: world.pace), stores, edge)
     world.drivers.append(stores.step)
     layer.before.append(world.registry.before)
+    world.registry.mend()
     Api(world)
     haste.patch()
     logs.patch()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.aws.handle import simulated
+from tests.aws.handle import Simulation, simulated
 from tests.aws.user import User
 
 pytestmark = pytest.mark.e2e
@@ -72,7 +72,7 @@ def test_from_nothing_to_answering_and_to_nothing(user: User) -> None:
     assert simulation.visit(f"{home}/about").body == b"about us"
 
     assert "deleted" in user.says("down", "--yes")
-    assert left(user) == []
+    assert left(simulation) == []
     assert simulation.problems() == []
 
 
@@ -83,9 +83,9 @@ def test_what_can_not_be_served_is_said_before_anything_is_touched(user: User) -
     assert user.counts.total == 0
 
 
-def left(user: User) -> list[str]:
+def left(simulation: Simulation) -> list[str]:
     """What the account has of sites."""
-    cloudfront, s3 = user.simulation.client("cloudfront"), user.simulation.client("s3")
+    cloudfront, s3 = simulation.client("cloudfront"), simulation.client("s3")
     found = [each["Name"] for each in s3.list_buckets()["Buckets"] if each["Name"].startswith("defang-site-")]
     found += [each["Id"] for each in cloudfront.list_distributions()["DistributionList"].get("Items", ())]
     found += [each["Name"] for each in cloudfront.list_functions()["FunctionList"].get("Items", ())]

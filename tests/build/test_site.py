@@ -45,6 +45,13 @@ def test_a_service_with_a_build_is_served_from_its_context(tmp_path: Path) -> No
     assert [each.path for each in site.manifest.entries] == ["index.html"]
 
 
+@pytest.mark.parametrize("folder", ["dist", "/app/dist"])
+def test_what_a_build_makes_is_in_its_image(tmp_path: Path, folder: str) -> None:
+    write(tmp_path / "app", Dockerfile="FROM scratch")
+    given = project(tmp_path, f"build: app\n    x-defang-static-files: {folder}")
+    assert packed(given) == (given, [])
+
+
 def test_a_folder_without_an_index_is_warned_of(tmp_path: Path) -> None:
     write(tmp_path / "site", **{"other.html": "a"})
     _, [site] = packed(project(tmp_path, "x-defang-static-files: site"))
@@ -63,8 +70,7 @@ def test_two_services_of_one_folder_are_packed_once(tmp_path: Path) -> None:
         ("x-defang-static-files: nowhere", "does not exist", "relative to the Compose file"),
         ("x-defang-static-files: {folder: a.txt}", "is not a folder", "relative to the Compose file"),
         ("x-defang-static-files: empty", "holds no files", "hidden files"),
-        ("build: .\n    x-defang-static-files: dist", "is not in the build context", "npm run build"),
-        ("build: .\n    x-defang-static-files: /app/dist", "is not in the build context", "npm run build"),
+        ("build: .\n    x-defang-static-files: empty", "holds no files", "hidden files"),
     ],
 )
 def test_a_folder_that_can_not_be_served_is_told_with_its_place(tmp_path: Path, said: str, message: str, hint: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from defang_nb.build.site import folder_of
 from defang_nb.model.project import Managed, ManagedKind, Mount, Port, PortMode, Project, Service, StaticFiles
 from defang_nb.model.source import Diagnostic
 from defang_nb.providers.aws.compile import documents, front, models, sizes, stores
@@ -54,7 +55,7 @@ class _Check:
         for key in ("image", "command", "entrypoint", "environment", "volumes"):
             if getattr(service, key):
                 yield self._told("site-ignores", service, key, what=key)
-        if service.build:
+        if service.build and ((folder := folder_of(self.project, service)) is not None and folder.is_dir()):
             yield self._told("site-of-context", service, "x-defang-static-files", folder=files.folder)
         for index, redirect in enumerate(files.redirects):
             if not _REDIRECT.fullmatch(redirect):

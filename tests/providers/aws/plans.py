@@ -52,10 +52,10 @@ def with_sites(project: Project) -> Project:
     """As the client would have packed static files, of folders that need not exist."""
     packed = {
         name: msgspec.structs.replace(
-            each, build=None, static_files=msgspec.structs.replace(files, digest="0" * 64, key=f"contexts/site-{name}.tar.gz")
+            each, static_files=msgspec.structs.replace(files, digest="0" * 64, key=f"contexts/site-{name}.tar.gz")
         )
         for name, each in project.services.items()
-        if (files := each.static_files)
+        if (files := each.static_files) and not each.build
     }
     return msgspec.structs.replace(project, services={**project.services, **packed})
 

@@ -79,7 +79,7 @@ models: {known: {model: "ai/llama3.1:8B-Q4_K_M"}, unknown: {model: hf.co/me/mine
         ("x-defang-mongodb: true\n    environment: {MONGO_INITDB_ROOT_USERNAME: admin}", "store-value", 4, "DocumentDB's own"),
         ("x-defang-mongodb: true\n    environment: {MONGO_INITDB_ROOT_PASSWORD: short}", "store-value", 4, "8 to 100"),
         ("image: a\n    x-defang-static-files: site", "site-ignores", 3, "image"),
-        ("build: .\n    x-defang-static-files: site", "site-of-context", 4, "nothing is built"),
+        ("build: /usr\n    x-defang-static-files: lib", "site-of-context", 4, "nothing is built"),
         ("x-defang-static-files: {folder: site, redirects: [www.example.org]}", "site-redirect", 3, "`/old=/new`"),
         ("x-defang-redis: true", "store-tls", 3, "rediss://"),
     ],

@@ -14,7 +14,7 @@ import yaml
 
 from defang_nb.providers.aws.names import MANAGED_BY, MANAGER
 
-REVISION = 4
+REVISION = 5
 """To be raised with every change of the template or the policies: older stacks are then updated."""
 STACK = "defang-cd"
 CLUSTER = "defang"

@@ -59,6 +59,9 @@ def main(context: Context, service: Service, needs: dict[str, Need]) -> Resource
         "rules": RULES,
         "endpoints": [{"url": url(context, service), "port": 443, "public": True}],
     }
+    if source := context.source(service):
+        made = {"image": ref(context.urn(kinds.IMAGE, source.name), "reference"), "folder": files.folder}
+        inputs |= {"digest": source.reference, **made}
     needs[context.urn(kinds.BUCKET_POLICY, service.name)] = Need.CREATED
     return Resource(
         urn=context.urn(kinds.SITE, service.name),

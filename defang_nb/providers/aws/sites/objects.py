@@ -17,6 +17,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from defang_nb.build.site import public
+
 RULES = 1
 """To be raised when other headers are given to the same files: all are put anew then."""
 INDEX, PAGE = "index.html", ".html"
@@ -89,7 +91,7 @@ def _files(root: Path) -> Iterator[str]:
     for folder, _, names in os.walk(root, followlinks=False):
         for name in sorted(names):
             path = Path(folder, name)
-            if path.is_file() and path.resolve().is_relative_to(whole):
+            if public(path.relative_to(root).as_posix()) and path.is_file() and path.resolve().is_relative_to(whole):
                 yield path.relative_to(root).as_posix()
 
 

@@ -25,6 +25,7 @@ from defang_nb.providers.aws.bootstrap.base import Base
 from defang_nb.providers.aws.bootstrap.stack import store_of
 from defang_nb.providers.aws.refusals import AwsError
 from defang_nb.providers.aws.sites.objects import Object, objects, paths
+from defang_nb.providers.aws.sites.pulled import pulled
 from defang_nb.providers.aws.types.base import AwsType, ignoring
 from defang_nb.providers.aws.types.buckets import GONE, emptied, removed
 from defang_nb.providers.aws.types.distributions import DEPLOYED, distributions
@@ -40,7 +41,9 @@ _CHANGED = "changed from outside"
 
 class SiteType(AwsType):
     """Inputs: `bucket`, `distribution` (id), `key` and `digest` (of the archive in the store), `moved`, `root`, `fallback`,
-    `rules`, `endpoints`. Outputs: `listing` (a digest of what is there), `endpoints`, `detail`, `invalidation` (id).
+    `rules`, `endpoints`; `image` and `folder` in place of `key`, where a build has made them.
+
+    Outputs: `listing` (a digest of what is there), `endpoints`, `detail`, `invalidation` (id).
     """
 
     name = kinds.SITE
@@ -117,6 +120,9 @@ class SiteType(AwsType):
         return Made(id=bucket, outputs=outputs)
 
     async def _wanted(self, inputs: Mapping[str, Json], scratch: Path) -> dict[str, Object]:
+        if inputs.get("image"):
+            await pulled(self.account, inputs["image"], inputs["folder"], scratch / "files")
+            return await asyncio.to_thread(objects, scratch / "files", inputs["moved"])
         store, archive = store_of(self.account, self.base.bucket, self.stack), scratch / "archive"
         try:
             await store.download(inputs["key"], archive)
