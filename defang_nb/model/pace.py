@@ -11,6 +11,9 @@ from defang_nb.model.events import StepStatus
 from defang_nb.model.plan import Action, Step
 from defang_nb.model.view import DeploymentView
 
+_LATE = 10.0
+"""Of a step that has taken twice as long as ever, and so many seconds more, nothing is known any more."""
+
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Median seconds: `steps` by (urn, action), and `types` by (type, action), for steps that are new."""
@@ -60,12 +63,17 @@ def remaining(view: DeploymentView, pace: Pace, now: float, usual: Mapping[str, 
     longest = 0.0
     for step in _in_order(view.plan.mutations):
         seconds = _taken(step, pace, usual or {})
-        if seconds is None:
+        if seconds is None or _late(step, view, now, seconds):
             return None
         begun = max((usable.get(each, 0.0) for each in step.after), default=0.0)
         usable[step.urn] = begun + _left(step, view, now, _until_usable(step, seconds, usual or {}))
         longest = max(longest, begun + _left(step, view, now, seconds))
     return longest
+
+
+def _late(step: Step, view: DeploymentView, now: float, seconds: float) -> bool:
+    begun = view.steps.get(step.urn)
+    return begun is not None and begun.finished is None and now - begun.started > 2 * seconds + _LATE
 
 
 def _taken(step: Step, pace: Pace, usual: Mapping[str, Usual]) -> float | None:

@@ -20,6 +20,7 @@ from defang_nb.render.markup import Link, card, esc
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
     from defang_nb.model.overview import Overview
+    from defang_nb.notebook.painted import Painted
 
 LOG_LINES = 200
 ALL = "all services"
@@ -32,6 +33,7 @@ class Board:
         self._link = link
         self._renew = renew
         self._busy = threading.Lock()
+        self._painted: Painted | None = None
         self._slot = Slot()
         wide = ipywidgets.Layout(width="auto")
         self._said, self._result = (ipywidgets.HTML(layout=wide) for _ in range(2))
@@ -78,6 +80,7 @@ class Board:
             self._say(f"▲ {text}")
 
     def close(self) -> None:
+        self._clear()
         inner = (self._said, self._result, self._project, self._service, self._replicas, self._running)
         close_all((*inner, *self._buttons, self._scale_button, *self._ends, *self._rows, self._box))
         self._slot.replace({"text/plain": ""})
@@ -140,6 +143,7 @@ class Board:
 
     def _logs(self) -> str:
         records = islice(api.logs(self._named(), **self._where(), tail=LOG_LINES), 100 * LOG_LINES)
+        self._clear()
         log = Log()
         for each in records:
             log = log.append(f"{each.service}.{each.replica} | {each.line}")
@@ -152,7 +156,7 @@ class Board:
 
     def _cancel(self) -> str:
         stack, found = self._chosen()
-        return f"{found}: {api.cancel(found, stack=stack).wait(check=False).status}"
+        return f"deployment {found}: {api.cancel(found, stack=stack).wait(check=False).status}"
 
     def _chosen(self) -> tuple[str, str]:
         if self._running.value is None:
@@ -161,11 +165,22 @@ class Board:
         return stack, found
 
     def _watch(self, deployment: Deployment) -> str:
-        """Show it under the tables, as it goes on; that it ended is told there too."""
-        from defang_nb.notebook.painted import paint_until_over
+        """Show it under the buttons, as it goes on, which keeps nobody from the next click; that it ended is told there too."""
+        from defang_nb.notebook.painted import Painted
 
-        paint_until_over(deployment, self._result, self._link)
-        return f"deployment {deployment.id}: {deployment.status}"
+        def over() -> None:
+            self._say(f"deployment {deployment.id}: {deployment.status}")
+            self._renew()
+
+        self._clear()
+        self._painted = Painted(deployment, self._result, self._link, over)
+        return f"deployment {deployment.id} goes on below"
+
+    def _clear(self) -> None:
+        """Make room for what is shown next."""
+        if self._painted is not None:
+            self._painted.leave()
+            self._painted = None
 
 
 def _dropdown(description: str) -> Any:

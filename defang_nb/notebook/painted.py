@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from defang_nb.notebook.painter import Painter
@@ -16,19 +17,31 @@ if TYPE_CHECKING:
 PAUSE = 0.25
 
 
-def paint_until_over(deployment: Deployment, html: Any, link: Link) -> None:
-    """Blocks until it is over; `html.value` is then its last view. Not for the thread of a cell."""
-    over = threading.Event()
+class Painted:
+    """Draws it from now on. `over` is called when it has ended, or is shown no more: with its last view, or the one of then."""
 
-    def paint() -> None:
-        now = time.time()
-        html.value = render_html(deployment.view, now=now, link=link, left=deployment.left(now))
+    def __init__(self, deployment: Deployment, html: Any, link: Link, over: Callable[[], None]) -> None:
+        self._deployment, self._html, self._link, self._over = deployment, html, link, over
+        self._gone = threading.Event()
+        self._painter = Painter(self._paint, self._paint_last, pause=PAUSE)
+        self._painter.start()
+        self._end = deployment.subscribe(lambda view, event: self._painter.poke())
+        deployment.when_over(self._painter.end)
 
-    painter = Painter(paint, paint, pause=PAUSE)
-    painter.start()
-    end = deployment.subscribe(lambda view, event: painter.poke())
-    deployment.when_over(over.set)
-    over.wait()
-    end()
-    painter.end()
-    painter.join(5.0)
+    def leave(self) -> None:
+        """Something else is to be shown in its place. The deployment goes on."""
+        self._gone.set()
+        self._end()
+        self._painter.end()
+        self._painter.join(5.0)
+
+    def _paint(self) -> None:
+        if not self._gone.is_set():
+            now = time.time()
+            self._html.value = render_html(self._deployment.view, now=now, link=self._link, left=self._deployment.left(now))
+
+    def _paint_last(self) -> None:
+        if not self._gone.is_set():
+            self._paint()
+            self._end()
+            self._over()

@@ -237,7 +237,7 @@ def time_left(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 5:
-        return "about done"
+        return "a few seconds left"
     step = 5 if seconds < 60 else 15 if seconds < 300 else 60
     return f"about {duration(-(-seconds // step) * step)} left"
 

@@ -100,3 +100,22 @@ def test_the_time_left_is_told_while_it_goes_on() -> None:
     replay.go_on.set()
     dep.wait()
     assert dep.left(story.START + 24) is None
+
+
+def test_what_is_watched_keeps_nobody_from_the_next_click_which_takes_its_place(bare: Notebook) -> None:
+    renewed: list[int] = []
+    board = Board(str, renew=lambda: renewed.append(1))
+    replay = Replay(story.told(story.OPENING, story.GOOD_END), pause=len(story.told(story.OPENING)))
+    going = deployment(replay)
+    board._begin("Attach", lambda: board._watch(going))
+    assert within(lambda: "goes on below" in board._said.value and "provisioning" in board._result.value)
+    failed = deployment(Replay(story.told(story.OPENING, story.BAD_END)))
+    assert within(lambda: not board._busy.locked())
+    board._begin("Up", lambda: board._watch(failed))
+    assert within(lambda: "api never became healthy" in board._result.value)
+    assert within(lambda: "failed" in board._said.value)
+    replay.go_on.set()
+    assert going.wait().done
+    assert "api never became healthy" in board._result.value, "what was left is painted no more"
+    assert renewed
+    board.close()
