@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from defang_nb.errors import DefangError
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls, flow
+from defang_nb.notebook.buttons import button, close_all, controls, flow, refusal, status
 from defang_nb.notebook.search import LogSearch
 from defang_nb.render.logs import panes
-from defang_nb.render.markup import esc
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
@@ -43,10 +42,7 @@ class Again:
         close_all((*self._buttons, self._said, *self._search.parts(), self._row, self._box))
 
     def _button(self, name: str, tip: str, start: Start) -> Any:
-        button = ipywidgets.Button(description=name, tooltip=tip)
-        button.on_click(lambda _: self._begin(name, start))
-        answer_while_the_cell_runs(button)
-        return button
+        return button(name, tip, lambda: self._begin(name, start))
 
     def _begin(self, name: str, start: Start) -> None:
         """One at a time, on a thread of its own: a click must not wait for what it starts."""
@@ -55,17 +51,19 @@ class Again:
             threading.Thread(target=self._run, args=(start,), name="defang-nb-again", daemon=True).start()
 
     def _run(self, start: Start) -> None:
-        for button in self._buttons:
-            button.disabled = True
+        self._disable(True)
         try:
             started = start()
         except DefangError as error:
-            self._say(f"✘ {error.message}{f' · {error.hint}' if error.hint else ''}")
-            for button in self._buttons:
-                button.disabled = False
+            self._say(refusal(error))
+            self._disable(False)
             self._busy.release()
             return
         self._show(started)
 
     def _say(self, text: str) -> None:
-        self._said.value = f'<span role="status" aria-live="polite">{esc(text)}</span>'
+        self._said.value = status(text)
+
+    def _disable(self, off: bool) -> None:
+        for each in self._buttons:
+            each.disabled = off

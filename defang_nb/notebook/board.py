@@ -12,10 +12,10 @@ import ipywidgets
 from defang_nb.client import api
 from defang_nb.errors import DefangError
 from defang_nb.model.view import Log
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls, flow
+from defang_nb.notebook.buttons import button, close_all, controls, flow, refusal, status
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.logs import log_pre
-from defang_nb.render.markup import Link, card, esc
+from defang_nb.render.markup import Link, card
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
@@ -89,10 +89,7 @@ class Board:
         _choices(self._service, [(name, name) for name in (ALL, *self._services.get(self._project.value or ("", ""), ()))])
 
     def _button(self, name: str, tip: str, do: Callable[[], str]) -> Any:
-        button = ipywidgets.Button(description=name, tooltip=tip, layout=ipywidgets.Layout(width="auto"))
-        button.on_click(lambda _: self._begin(name, do))
-        answer_while_the_cell_runs(button)
-        return button
+        return button(name, tip, lambda: self._begin(name, do), layout=ipywidgets.Layout(width="auto"))
 
     def _begin(self, name: str, do: Callable[[], str]) -> None:
         """One at a time, on a thread of its own, so that a click never blocks."""
@@ -106,13 +103,13 @@ class Board:
         try:
             self._say(do())
         except DefangError as error:
-            self._say(f"✘ {error.message}{f' · {error.hint}' if error.hint else ''}")
+            self._say(refusal(error))
         finally:
             self._busy.release()
             self._renew()
 
     def _say(self, text: str) -> None:
-        self._said.value = f'<span role="status" aria-live="polite">{esc(text)}</span>'
+        self._said.value = status(text)
 
     def _where(self) -> dict[str, Any]:
         if self._project.value is None:

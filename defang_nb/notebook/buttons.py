@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
+
+from defang_nb.errors import DefangError
+from defang_nb.render.markup import esc
 
 CONTROLS = "defang-nb-controls"
 """The class of a box of controls; the stylesheet says what becomes of them when their kernel is gone."""
@@ -23,7 +26,25 @@ def flow(*children: Any) -> Any:
     return ipywidgets.HBox(children, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="2px 6px"))
 
 
-def answer_while_the_cell_runs(button: Any) -> None:
+def button(name: str, tip: str, do: Callable[[], None], **look: Any) -> Any:
+    """One that calls `do` (on any thread, and maybe while a cell runs)."""
+    made = ipywidgets.Button(description=name, tooltip=tip, **look)
+    made.on_click(lambda _: do())
+    _answer_while_the_cell_runs(made)
+    return made
+
+
+def status(text: str) -> str:
+    """`text` as HTML that screen readers read out."""
+    return f'<span role="status" aria-live="polite">{esc(text)}</span>'
+
+
+def refusal(error: DefangError) -> str:
+    """An error in one line, beside the button that it came of."""
+    return f"✘ {error.message}{f' · {error.hint}' if error.hint else ''}"
+
+
+def _answer_while_the_cell_runs(button: Any) -> None:
     """Let a click be handled where the front end sends it: in JupyterLab on a subshell, beside the cell that runs.
 
     ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the button

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all
+from defang_nb.notebook.buttons import button, close_all
 from defang_nb.notebook.pace import Pace
 
 RATE = 30_000
@@ -65,12 +65,9 @@ class Folds:
 
     def _button(self, fold: Fold) -> Any:
         icon, tip = _FOLDED
-        wide = ipywidgets.Layout(width="auto")
-        button = ipywidgets.Button(description=fold.title, icon=icon, tooltip=tip, layout=wide)
-        button.add_class("fold")
-        button.on_click(lambda _: self._turn(fold.key))
-        answer_while_the_cell_runs(button)
-        return button
+        made = button(fold.title, tip, lambda: self._turn(fold.key), icon=icon, layout=ipywidgets.Layout(width="auto"))
+        made.add_class("fold")
+        return made
 
     def _turn(self, key: str) -> None:
         """The reader opens it, or closes it again; what it holds now is sent at once."""
@@ -93,8 +90,8 @@ class Folds:
     def _place(self) -> None:
         """The open one's body stands right below its title."""
         shown: list[Any] = []
-        for key, button in self._buttons.items():
-            shown += [button, self._body] if key == self._open else [button]
+        for key, title in self._buttons.items():
+            shown += [title, self._body] if key == self._open else [title]
         self._box.children = tuple(shown)
 
     def _send(self) -> float:

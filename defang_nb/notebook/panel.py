@@ -12,13 +12,13 @@ import ipywidgets
 from defang_nb.errors import DefangError
 from defang_nb.model.events import Event
 from defang_nb.model.view import DeploymentView
-from defang_nb.notebook.buttons import answer_while_the_cell_runs, close_all, controls, flow
+from defang_nb.notebook.buttons import button, close_all, controls, flow, refusal, status
 from defang_nb.notebook.folds import Fold, Folds
 from defang_nb.notebook.pace import Pace
 from defang_nb.notebook.search import LogSearch
 from defang_nb.render.html import render_html
 from defang_nb.render.logs import LogPane, log_pre, panes
-from defang_nb.render.markup import Link, esc, fragment
+from defang_nb.render.markup import Link, fragment
 from defang_nb.render.plan import plan_body
 from defang_nb.render.style import STYLE
 from defang_nb.render.words import only_plans, plan_counts
@@ -45,12 +45,8 @@ class Panel:
         self._folds = Folds(clock)
         self._search = LogSearch(events)
         self._head_pace = Pace(HEAD_RATE, clock=clock)
-        self._cancel = ipywidgets.Button(description="Cancel", tooltip="End this deployment; what is done so far stays")
-        self._detach = ipywidgets.Button(description="Detach", tooltip="Let the cell end; the deployment and this view go on")
-        self._cancel.on_click(lambda _: self._ask_cancel())
-        self._detach.on_click(lambda _: detach())
-        for button in (self._cancel, self._detach):
-            answer_while_the_cell_runs(button)
+        self._cancel = button("Cancel", "End this deployment; what is done so far stays", self._ask_cancel)
+        self._detach = button("Detach", "Let the cell end; the deployment and this view go on", detach)
         self._said = ipywidgets.HTML()
         self._row = flow(self._cancel, self._detach, self._search.field, self._said)
         self._box = controls([self._style, self._row, self._search.found, self._head, self._folds.widget])
@@ -94,7 +90,7 @@ class Panel:
             self._do_cancel()
         except DefangError as error:
             self._cancel.description = "Cancel"
-            self._said.value = f'<span role="status" aria-live="polite">✘ {esc(error.message)}</span>'
+            self._said.value = status(refusal(error))
             self._cancel.disabled = False
             self._cancelling.clear()
 
