@@ -12,7 +12,7 @@ import ipywidgets
 from defang_nb.client import api
 from defang_nb.errors import DefangError
 from defang_nb.model.view import Log
-from defang_nb.notebook.buttons import button, close_all, controls, flow, refusal, status
+from defang_nb.notebook.buttons import answer_while_a_cell_runs, button, close_all, controls, flow, refusal, status
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.logs import log_pre
 from defang_nb.render.markup import Link, card
@@ -38,9 +38,8 @@ class Board:
         wide = ipywidgets.Layout(width="auto")
         self._said, self._result = (ipywidgets.HTML(layout=wide) for _ in range(2))
         self._project, self._service, self._running = map(_dropdown, ("Project", "Service", "Deployment"))
-        self._replicas = ipywidgets.BoundedIntText(
-            1, min=0, max=100, description="Replicas", style=_close_by(), layout=ipywidgets.Layout(width="130px")
-        )
+        look = {"style": _close_by(), "layout": ipywidgets.Layout(width="130px")}
+        self._replicas = answer_while_a_cell_runs(ipywidgets.BoundedIntText(1, min=0, max=100, description="Replicas", **look))
         self._buttons = [
             self._button("Up", "Deploy what was deployed last again", self._up),
             self._button("Down", "Stop all services of the project; their data stays", self._down),
@@ -181,7 +180,8 @@ class Board:
 
 
 def _dropdown(description: str) -> Any:
-    return ipywidgets.Dropdown(description=description, style=_close_by(), layout=ipywidgets.Layout(width="auto"))
+    made = ipywidgets.Dropdown(description=description, style=_close_by(), layout=ipywidgets.Layout(width="auto"))
+    return answer_while_a_cell_runs(made)
 
 
 def _close_by() -> dict[str, str]:

@@ -28,9 +28,8 @@ def flow(*children: Any) -> Any:
 
 def button(name: str, tip: str, do: Callable[[], None], **look: Any) -> Any:
     """One that calls `do` (on any thread, and maybe while a cell runs)."""
-    made = ipywidgets.Button(description=name, tooltip=tip, **look)
+    made = answer_while_a_cell_runs(ipywidgets.Button(description=name, tooltip=tip, **look))
     made.on_click(lambda _: do())
-    _answer_while_the_cell_runs(made)
     return made
 
 
@@ -44,15 +43,21 @@ def refusal(error: DefangError) -> str:
     return f"✘ {error.message}{f' · {error.hint}' if error.hint else ''}"
 
 
-def _answer_while_the_cell_runs(button: Any) -> None:
-    """Let a click be handled where the front end sends it: in JupyterLab on a subshell, beside the cell that runs.
+def answer_while_a_cell_runs(widget: Any) -> Any:
+    """Let what a reader does with it be handled where the front end sends it: in JupyterLab on a subshell, beside the cell.
 
-    ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the button
-    and is busy with the cell; so that memory is taken away. Kernels that have no such memory are left alone.
+    ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the widget
+    and is busy with the cell; so that memory is taken away, now and after each change, which writes. Kernels that have no such
+    memory are left alone.
     """
-    comm = getattr(button, "comm", None)
-    if comm is not None:
-        vars(comm).pop("_reply_subshell_id", None)
+
+    def forget(_: object = None) -> None:
+        if widget.comm is not None:
+            vars(widget.comm).pop("_reply_subshell_id", None)
+
+    widget.observe(forget)
+    forget()
+    return widget
 
 
 def close_all(widgets: Iterable[Any]) -> None:

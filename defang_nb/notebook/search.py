@@ -10,6 +10,7 @@ import ipywidgets
 
 from defang_nb.errors import DefangError
 from defang_nb.model.events import BuildLine, Event, LogLine
+from defang_nb.notebook.buttons import answer_while_a_cell_runs
 from defang_nb.render.logs import found_lines
 from defang_nb.render.markup import card, esc
 
@@ -22,11 +23,13 @@ class LogSearch:
 
     def __init__(self, events: Callable[[], Iterable[Event]]) -> None:
         self._events = events
-        self._field = ipywidgets.Text(
-            placeholder="Search logs",
-            description="Search logs",
-            continuous_update=False,
-            style={"description_width": "initial"},
+        self._field = answer_while_a_cell_runs(
+            ipywidgets.Text(
+                placeholder="Search logs",
+                description="Search logs",
+                continuous_update=False,
+                style={"description_width": "initial"},
+            )
         )
         self._found = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
         self._field.observe(lambda _: self._search(), "value")

@@ -293,6 +293,9 @@ def test_a_live_view_is_reached_by_keys_and_keeps_nobody_out(shared_lab: Lab, pa
     expect(view).not_to_contain_text("waiting 2")
     page.keyboard.press("Enter")
     expect(view).not_to_contain_text("new in the project")
+    view.get_by_label("Search logs").fill("waiting 4")
+    view.get_by_label("Search logs").press("Enter")
+    expect(view.get_by_role("log", name="Lines found")).to_contain_text("waiting 4")  # while the cell runs
     go_on(lab, "keys")
     expect(view).to_contain_text("✔ live", timeout=UP_TIMEOUT)
     choose_theme(page, "light")
