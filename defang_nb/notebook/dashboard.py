@@ -12,7 +12,8 @@ from defang_nb.notebook import frontend
 from defang_nb.notebook.links import proxied, server_base
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.markup import Link
-from defang_nb.render.overview import overview_html, overview_text
+from defang_nb.render.overview import overview_html, overview_text, remember
+from defang_nb.render.usage import History
 
 if TYPE_CHECKING:
     from defang_nb.model.overview import Overview
@@ -42,13 +43,14 @@ class Dashboard:
         self._wanted = threading.Event()
         self._static = Slot()
         self._board: Any = None
+        self._past: dict[tuple[str, str], History] = {}
         self.overview = self._look()
 
     def __repr__(self) -> str:
         return overview_text(self.overview, link=self._link)
 
     def _repr_html_(self) -> str:
-        return overview_html(self.overview, link=self._link)
+        return overview_html(self.overview, link=self._link, past=self._past)
 
     def bundle(self) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
@@ -78,6 +80,7 @@ class Dashboard:
     def refresh(self) -> None:
         """Look again now, and show it where it stands."""
         self.overview = self._look()
+        remember(self._past, self.overview)
         if self._board is not None:
             self._board.paint(self.overview)
         self._static.replace(self.bundle())

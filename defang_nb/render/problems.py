@@ -81,7 +81,7 @@ def diagnostic_html(diagnostic: Diagnostic) -> str:
     tag = "span" if diagnostic.severity is Severity.INFO else "b"
     return (
         f'<div class="say {look.tone}"><b class="{look.tone}"><span aria-hidden="true">{look.icon}</span> {look.word}:</b> '
-        f"<{tag}>{esc(diagnostic.message)}</{tag}> {_where(diagnostic)}{_rest(diagnostic)}</div>"
+        f"<{tag}>{prose(diagnostic.message)}</{tag}> {_where(diagnostic)}{_rest(diagnostic)}</div>"
     )
 
 

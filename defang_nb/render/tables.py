@@ -14,11 +14,12 @@ _SHORT = 20
 
 
 class Cell(NamedTuple):
-    """Text in a tone; `urls` are shown as links after it."""
+    """Text in a tone; `urls` are shown as links after it, `chart` (HTML, decoration) where there is HTML."""
 
     text: str = ""
     tone: Tone | None = None
     urls: tuple[str, ...] = ()
+    chart: str = ""
 
     @classmethod
     def of(cls, look: Look) -> Cell:
@@ -82,6 +83,7 @@ def _cell(column: str, cell: Cell, link: Link) -> str:
 
 def _html(cell: Cell, link: Link) -> str:
     text = f'<span class="{cell.tone}">{esc(cell.text)}</span>' if cell.tone else esc(cell.text)
+    text = f'<span class="charted">{text}{cell.chart}</span>' if cell.chart else text
     return "<br>".join([*([text] if cell.text else []), *(anchor(url, link, without_scheme(url)) for url in cell.urls)])
 
 

@@ -11,6 +11,8 @@ from defang_nb.render.tables import Cell, Table
 
 KEPT = 120
 """Samples that a chart shows: about two minutes."""
+_LEAST = 3
+"""Samples that a small chart must have before it is shown."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SHOWN = 20
 """Samples of a chart that is text."""
@@ -94,6 +96,22 @@ def usage_html(history: History) -> str:
     return card(f'<div class="body"><h4>{esc(history.title)}</h4>{table}</div>', history.title)
 
 
+SPARK = 40
+"""Samples of a chart in a list of services: with a look each three seconds, two minutes."""
+_SPARK_WIDTH, _SPARK_HEIGHT = 64, 16
+
+
+def sparks(history: History, service: str) -> tuple[str, str]:
+    """Two small charts of a service's CPU and memory, as HTML; on the scales that all services of the history share."""
+    most = _most(history)
+    row = [each for name, each in history.rows() if name == service][:1]
+    if not row or sum(each is not None for each in row[0]) < _LEAST:
+        return "", ""
+    last = list(row[0])[-SPARK:]
+    cpu, memory = (_spark(values, top) for values, top in zip((_cpu(last), _bytes(last)), most, strict=True))
+    return cpu, memory
+
+
 def percent(cores: float) -> str:
     """Of one core: `3.2 %`, `140 %`."""
     value = 100 * cores
@@ -140,16 +158,7 @@ def _line(values: Sequence[float | None], most: float) -> str:
 def _charted(text: str, values: Sequence[float | None], most: float, label: str) -> str:
     """The words, and beside them a line of the last samples, with gaps where nothing ran."""
     room = next(each for each in _WINDOWS if len(values) <= each)
-    step = _WIDTH / (room - 1)
-    parts: list[list[str]] = [[]]
-    first = room - len(values)
-    for index, value in enumerate(values):
-        if value is None:
-            parts.append([])
-        else:
-            y = _HEIGHT - 2 - (_HEIGHT - 4) * min(1.0, value / most)
-            parts[-1].append(f"{(first + index) * step:.1f},{y:.1f}")
-    drawn = "".join(_stroke(points) for points in parts if points)
+    drawn = "".join(_stroke(points, _HEIGHT) for points in _lines(values, most, room, _WIDTH, _HEIGHT))
     return (
         f'<div class="charted"><span class="keep">{esc(text)}</span><svg role="img" aria-label="{esc(label)}, now {esc(text)}" '
         f'width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}">'
@@ -157,9 +166,28 @@ def _charted(text: str, values: Sequence[float | None], most: float, label: str)
     )
 
 
-def _stroke(points: Sequence[str]) -> str:
+def _spark(values: Sequence[float | None], most: float) -> str:
+    """Decoration beside the number: whoever can't see it has that."""
+    drawn = "".join(_stroke(points, _SPARK_HEIGHT) for points in _lines(values, most, SPARK, _SPARK_WIDTH, _SPARK_HEIGHT))
+    size = f'width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT}" viewBox="0 0 {_SPARK_WIDTH} {_SPARK_HEIGHT}"'
+    return f'<svg class="spark" aria-hidden="true" {size}>{drawn}</svg>'
+
+
+def _lines(values: Sequence[float | None], most: float, room: int, width: int, height: int) -> list[list[str]]:
+    """The points of each line, the latest at the right; a gap begins another one."""
+    parts: list[list[str]] = [[]]
+    for index, value in enumerate(values, room - len(values)):
+        if value is None:
+            parts.append([])
+        else:
+            y = height - 2 - (height - 4) * min(1.0, value / most)
+            parts[-1].append(f"{index * width / (room - 1):.1f},{y:.1f}")
+    return [points for points in parts if points]
+
+
+def _stroke(points: Sequence[str], height: int) -> str:
     """A line, and lightly what is below it."""
     shown = [*points, points[-1]] if len(points) == 1 else points
     (left, _, _), (right, _, _) = shown[0].partition(","), shown[-1].partition(",")
-    below = f"{left},{_HEIGHT - 1} {' '.join(shown)} {right},{_HEIGHT - 1}"
+    below = f"{left},{height - 1} {' '.join(shown)} {right},{height - 1}"
     return f'<polygon class="area" points="{below}"/><polyline class="line" points="{" ".join(shown)}"/>'

@@ -8,7 +8,8 @@ from defang_nb.model.events import DeploymentSummary, Kind, Outcome
 from defang_nb.model.overview import Overview, ProjectOverview, StackOverview, Unfinished
 from defang_nb.model.status import ServiceStatus, Usage
 from defang_nb.model.view import Endpoint
-from defang_nb.render.overview import overview_html, overview_tables, overview_text
+from defang_nb.render.overview import CHARTED, overview_html, overview_tables, overview_text, remember
+from defang_nb.render.usage import History
 from tests.render import story
 from tests.render.test_html import Page
 
@@ -76,3 +77,17 @@ def test_a_project_that_is_down_is_told_apart_from_what_runs() -> None:
     stack = msgspec.structs.replace(OVERVIEW.stacks[0], projects=(PROJECT, down), unfinished=(), history=())
     titles = [each.title for each in overview_tables(Overview(time=0, stacks=(stack,)))]
     assert titles == ["shop → local", "Projects that are down"]
+
+
+def test_what_was_used_in_the_last_looks_is_drawn_beside_the_numbers() -> None:
+    past: dict[tuple[str, str], History] = {}
+    assert "<svg" not in overview_html(OVERVIEW, past=past)
+    for _ in range(5):
+        remember(past, OVERVIEW)
+    drawn = Page(overview_html(OVERVIEW, past=past))
+    assert [each["class"] for each in drawn.named("svg")] == ["spark", "spark"], "CPU and memory of the one that runs"
+    assert {each["aria-hidden"] for each in drawn.named("svg")} == {"true"}, "the number beside it says it"
+    assert "50 %" in drawn.text, "replicas count together"
+    crowd = msgspec.structs.replace(PROJECT, services=(WEB,) * (CHARTED + 1))
+    stack = msgspec.structs.replace(OVERVIEW.stacks[0], projects=(crowd,))
+    assert "<svg" not in overview_html(msgspec.structs.replace(OVERVIEW, stacks=(stack,)), past=past)
