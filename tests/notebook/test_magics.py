@@ -133,6 +133,10 @@ def test_settings_are_checked(notebook: Notebook) -> None:
     assert magics.stack == "prod"
     notebook.run("%config DefangMagics.stack = 'Not Good'")
     assert magics.stack == "prod"
+    for wrong in ("log_lines = 1", "log_lines = 10**9", "log_lines = 'many'", "widgets = 'perhaps'", "proxy = 'user/ada'"):
+        before = (magics.log_lines, magics.widgets, magics.proxy)
+        notebook.run(f"%config DefangMagics.{wrong}")
+        assert (magics.log_lines, magics.widgets, magics.proxy) == before, wrong
     notebook.run("%config DefangMagics.proxy = '/user/ada/'")
     assert magics.link("http://localhost:8080/x?y=1") == "/user/ada/proxy/8080/x?y=1"
 
