@@ -11,7 +11,7 @@ from defang_nb.render.tables import Cell, Table
 
 KEPT = 120
 """Samples that a chart shows: about two minutes."""
-_LEAST = 3
+_LEAST = 5
 """Samples that a small chart must have before it is shown."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SHOWN = 20
@@ -96,8 +96,8 @@ def usage_html(history: History) -> str:
     return card(f'<div class="body"><h4>{esc(history.title)}</h4>{table}</div>', history.title)
 
 
-SPARK = 40
-"""Samples of a chart in a list of services: with a look each three seconds, two minutes."""
+_SPARKS = (12, 24, 48)
+"""Samples that a chart in a list of services has room for, at most."""
 _SPARK_WIDTH, _SPARK_HEIGHT = 64, 16
 
 
@@ -107,7 +107,7 @@ def sparks(history: History, service: str) -> tuple[str, str]:
     row = [each for name, each in history.rows() if name == service][:1]
     if not row or sum(each is not None for each in row[0]) < _LEAST:
         return "", ""
-    last = list(row[0])[-SPARK:]
+    last = list(row[0])[-_SPARKS[-1] :]
     cpu, memory = (_spark(values, top) for values, top in zip((_cpu(last), _bytes(last)), most, strict=True))
     return cpu, memory
 
@@ -168,7 +168,8 @@ def _charted(text: str, values: Sequence[float | None], most: float, label: str)
 
 def _spark(values: Sequence[float | None], most: float) -> str:
     """Decoration beside the number: whoever can't see it has that."""
-    drawn = "".join(_stroke(points, _SPARK_HEIGHT) for points in _lines(values, most, SPARK, _SPARK_WIDTH, _SPARK_HEIGHT))
+    room = next(each for each in _SPARKS if len(values) <= each)
+    drawn = "".join(_stroke(points, _SPARK_HEIGHT) for points in _lines(values, most, room, _SPARK_WIDTH, _SPARK_HEIGHT))
     size = f'width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT}" viewBox="0 0 {_SPARK_WIDTH} {_SPARK_HEIGHT}"'
     return f'<svg class="spark" aria-hidden="true" {size}>{drawn}</svg>'
 
