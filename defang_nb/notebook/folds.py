@@ -18,7 +18,9 @@ RATE = 30_000
 TITLE_PAUSE = 0.5
 """Seconds between two titles that change: with many logs that grow, each is a message of its own."""
 
-_FOLDED, _SHOWN = ("caret-right", "folded: click to show it"), ("caret-down", "shown: click to fold it")
+_FOLDED, _SHOWN = "folded: click to show it", "shown: click to fold it"
+_OPEN = "shown"
+"""The class of the title of what is open: the stylesheet draws its triangle, which so is no part of the button's name."""
 
 
 class Fold(NamedTuple):
@@ -64,8 +66,7 @@ class Folds:
         return *self._buttons.values(), self._body, self._box
 
     def _button(self, fold: Fold) -> Any:
-        icon, tip = _FOLDED
-        made = button(fold.title, tip, lambda: self._turn(fold.key), icon=icon, layout=ipywidgets.Layout(width="auto"))
+        made = button(fold.title, _FOLDED, lambda: self._turn(fold.key), layout=ipywidgets.Layout(width="auto"))
         made.add_class("fold")
         return made
 
@@ -80,9 +81,10 @@ class Folds:
     def _show(self, key: str) -> None:
         if key == self._open:
             return
-        for name, (icon, tip) in ((self._open, _FOLDED), (key, _SHOWN)):
-            if name:
-                self._buttons[name].icon, self._buttons[name].tooltip = icon, tip
+        if self._open:
+            self._buttons[self._open].remove_class(_OPEN).tooltip = _FOLDED
+        if key:
+            self._buttons[key].add_class(_OPEN).tooltip = _SHOWN
         self._open = key
         self._body.value = ""
         self._place()

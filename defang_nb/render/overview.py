@@ -150,4 +150,4 @@ def _down(projects: Iterable[tuple[StackOverview, ProjectOverview]]) -> Table:
         (Cell(project.name), Cell(stack.name), Cell(", ".join(project.config)), _last(stack, project))
         for stack, project in projects
     )
-    return Table("Projects that are down", ("Project", "Stack", "Config", "Last deployment"), rows)
+    return Table("Projects of which nothing runs", ("Project", "Stack", "Config", "Last deployment"), rows)

@@ -9,7 +9,7 @@ from unicodedata import east_asian_width
 from defang_nb.render.markup import Link, anchor, card, direct, esc, without_scheme
 from defang_nb.render.words import Look, Tone
 
-_SHORT = 20
+_SHORT = 24
 """Characters of a cell that are not broken into lines."""
 
 

@@ -111,7 +111,7 @@ def test_a_dashboard_shows_and_does_what_is_asked(lab: Lab, page: Page) -> None:
     assert [each for each in serious(page, ".jp-OutputArea") if "jp-" not in each.split(":")[1]] == []
     board.get_by_role("button", name="Down", exact=True).click()
     expect(tables).to_contain_text("✔ down")
-    expect(tables).to_contain_text(re.compile(r"Projects that are down.*quick", re.DOTALL))
+    expect(tables).to_contain_text(re.compile(r"Projects of which nothing runs.*quick", re.DOTALL))
     save(page)
     close_notebook(page, lab)
 

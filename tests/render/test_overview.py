@@ -76,7 +76,7 @@ def test_a_project_that_is_down_is_told_apart_from_what_runs() -> None:
     down = ProjectOverview(name="old", config=("TOKEN",))
     stack = msgspec.structs.replace(OVERVIEW.stacks[0], projects=(PROJECT, down), unfinished=(), history=())
     titles = [each.title for each in overview_tables(Overview(time=0, stacks=(stack,)))]
-    assert titles == ["shop → local", "Projects that are down"]
+    assert titles == ["shop → local", "Projects of which nothing runs"]
 
 
 def test_what_was_used_in_the_last_looks_is_drawn_beside_the_numbers() -> None:
