@@ -55,11 +55,11 @@ class Workspace:
         """Upload what the store lacks (nothing for a dry run), and hand the request to a cd, launched if need be."""
         if not request.dry_run:
             await self.provider.prepare(say)
-            await self._upload(prepared, say)
         from defang_nb.client.channel import UnreachableError
 
+        cd: Cd | MailedCd | None = await self._uploaded_and_connected(() if request.dry_run else prepared, say)
         for attempt in range(3):
-            cd = await self._connect(say)
+            cd = cd or await self._connect(say)
             try:
                 await cd.deploy(request)
                 return
@@ -68,7 +68,23 @@ class Workspace:
                 await asyncio.sleep(0.1 * (attempt + 1))
             finally:
                 await cd.close()
+                cd = None
         raise CdError("cd ended three times before it took the deployment over", hint="its log says why")
+
+    async def _uploaded_and_connected(self, prepared: Sequence[Packed], say: Say) -> Cd | MailedCd:
+        """Both at once: a launch takes half a minute in a cloud, which no upload need wait for. The first error is raised."""
+        connecting = asyncio.create_task(self._connect(say))
+        uploading = asyncio.create_task(self._upload(prepared, say))
+        try:
+            await asyncio.gather(connecting, uploading)
+        except BaseException:
+            for each in (connecting, uploading):
+                each.cancel()
+            cd, _ = await asyncio.gather(connecting, uploading, return_exceptions=True)
+            if not isinstance(cd, BaseException):
+                await cd.close()
+            raise
+        return connecting.result()
 
     async def follow(self, project: str, deployment: str, at: int = 1) -> AsyncGenerator[Event, None]:
         """Its events from a sequence number on, from cd while it runs it, else from the store; ends after `Finished`.
@@ -208,7 +224,7 @@ class Workspace:
             await asyncio.to_thread(archive, each.manifest, path, for_kaniko=for_kaniko)
             await store.upload(each.key, path)
 
-        with tempfile.TemporaryDirectory(prefix="defang-nb-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="defang-nb-", ignore_cleanup_errors=True) as scratch:
             sent = await asyncio.gather(*(send(each, Path(scratch)) for each in lacking), return_exceptions=True)
         for failure in sent:
             if isinstance(failure, BaseException):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +20,8 @@ import msgspec
 
 from defang_nb.errors import ProviderError, UsageError
 from defang_nb.providers.aws import quotas
+from defang_nb.providers.aws.again import again
 from defang_nb.providers.aws.refusals import AwsError, refusal
-from defang_nb.provision.ports import TransientError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -33,10 +32,6 @@ Answer = dict[str, Any]
 
 _THREADS = 16
 _READS = ("describe_", "list_", "get_", "head_", "batch_get_", "lookup_")
-_ATTEMPTS = 8
-_PAUSE = 0.2
-"""Seconds before a read is asked again, doubled each time, up to `_LONGEST`."""
-_LONGEST = 5.0
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,17 +159,12 @@ class Account:
 
     async def asked(self, service: str, operation: str, ask: Callable[[Any], _Given], *, attempts: int = 1) -> _Given:
         """What `ask` makes of boto3's `client`, in a thread; `operation` says what it does. Raises as `call` does."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._threads, self._ask, service, operation, ask, attempts
-                )
-            except TransientError as error:
-                if attempt == _ATTEMPTS or not operation.startswith(_READS):
-                    raise
-                longest = min(_LONGEST, _PAUSE * 2 ** (attempt - 1))
-                await asyncio.sleep(max(error.after, longest * random.uniform(0.5, 1)))  # noqa: S311 jitter, no secret
-        raise AssertionError("the last attempt gives or raises")
+
+        async def once() -> _Given:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._ask, service, operation, ask, attempts)
+
+        return await (again(once) if operation.startswith(_READS) else once())
 
     def _ask(self, service: str, operation: str, ask: Callable[[Any], _Given], attempts: int) -> _Given:
         client = self.client(service, attempts=attempts)

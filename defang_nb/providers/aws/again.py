@@ -12,9 +12,9 @@ from defang_nb.provision.ports import TransientError
 _Given = TypeVar("_Given")
 
 _ATTEMPTS = 8
-_PAUSE = 0.1
+_PAUSE = 0.2
 """Seconds before a request is sent again, doubled each time, up to `_LONGEST`."""
-_LONGEST = 3.0
+_LONGEST = 5.0
 
 
 async def again(attempt: Callable[[], Awaitable[_Given]]) -> _Given:

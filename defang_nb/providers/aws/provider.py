@@ -131,8 +131,11 @@ class AwsProvider:
         return Hidden((await self._config.values(project, await self._config.names(project))).values())
 
     async def execute(self, project: str, execution: Execution) -> Session:
+        cluster = (await self._prepared()).cluster.rpartition("/")[2]
         raise UsageError(
-            "commands can't be run beside services on AWS yet", hint="make it a one-off service of the project: restart: 'no'"
+            "commands can't be run beside services on AWS yet",
+            hint="make it a one-off service of the project (restart: 'no'); or, with AWS's own tools: aws ecs execute-command "
+            f"--cluster {cluster} --container {execution.service} --interactive --command sh --task <see aws ecs list-tasks>",
         )
 
     async def restart(self, project: str, services: Sequence[str]) -> None:

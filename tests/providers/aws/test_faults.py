@@ -10,7 +10,7 @@ import pytest
 
 from defang_nb.model.events import Outcome
 from defang_nb.model.resource import Resource
-from defang_nb.providers.aws import account as accounts
+from defang_nb.providers.aws import again
 from defang_nb.providers.aws.account import Account
 from tests.aws.handle import Simulation
 from tests.providers.aws.sites import uploaded, written
@@ -73,7 +73,7 @@ UP = {
 async def test_a_bad_day_changes_nothing(
     stage: Stage, simulation: Simulation, kinds: tuple[str, ...], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "_PAUSE", 0.01)
+    monkeypatch.setattr(again, "_PAUSE", 0.01)
     faults = [{"kind": kind, "share": 0.2 / len(kinds)} for kind in kinds]
     simulation.faults(*faults, seed=seed)
     for _ in range(3):
@@ -175,7 +175,7 @@ STEPS = (
 async def test_a_create_that_was_half_done_does_not_pass_for_done(
     stage: Stage, simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "_PAUSE", 0.01)
+    monkeypatch.setattr(again, "_PAUSE", 0.01)
     await stage.account.call("route53", "create_hosted_zone", Name="example.org", CallerReference="1")
     text = "services:\n" + "".join(
         f"  {name}: {{image: nginx, ports: ['80'], domainname: {name}.example.org}}\n" for name in ("one", "two")

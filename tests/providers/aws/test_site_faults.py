@@ -8,7 +8,7 @@ import pytest
 
 from defang_nb.model.events import Outcome
 from defang_nb.model.resource import Resource
-from defang_nb.providers.aws import account as accounts
+from defang_nb.providers.aws import again
 from tests.aws.handle import Simulation
 from tests.providers.aws.sites import uploaded, written
 from tests.providers.aws.stage import Stage
@@ -29,7 +29,7 @@ async def served(stage: Stage, simulation: Simulation) -> tuple[bytes, int]:
 async def test_a_bad_day_changes_nothing(
     stage: Stage, simulation: Simulation, tmp_path: Path, kinds: tuple[str, ...], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "_PAUSE", 0.01)
+    monkeypatch.setattr(again, "_PAUSE", 0.01)
     folder = written(tmp_path / "site")
     faults = [{"kind": kind, "share": 0.2 / len(kinds)} for kind in kinds]
     first = await uploaded(stage.account, stage.base, APP, folder)

@@ -23,7 +23,7 @@ BUCKET = "defang-test"
 
 @pytest.fixture
 async def bucket(account: Account, monkeypatch: pytest.MonkeyPatch) -> BucketStore:
-    monkeypatch.setattr(again, "_PAUSE", 0.001)
+    monkeypatch.setattr(again, "_PAUSE", 0.01)
     await account.call("s3", "create_bucket", Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": account.region})
     await account.call("s3", "put_bucket_versioning", Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     return BucketStore(account, BUCKET, "stacks/prod")

@@ -10,7 +10,7 @@ import pytest
 
 from defang_nb.model.events import Outcome
 from defang_nb.model.plan import Action
-from defang_nb.providers.aws import account as accounts
+from defang_nb.providers.aws import again
 from tests.aws.handle import Simulation, until
 from tests.providers.aws.stage import Stage
 
@@ -165,7 +165,7 @@ async def test_a_named_volume_is_mounted_and_outlives_the_service(stage: Stage, 
 async def test_a_bad_day_makes_no_second_store(
     stage: Stage, simulation: Simulation, kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "_PAUSE", 0.01)
+    monkeypatch.setattr(again, "_PAUSE", 0.01)
     await given(stage, "DB_PASSWORD", "not-to-be-guessed")
     text = APP.replace("image: nginx\n", "image: nginx\n    volumes: ['data:/data']\n", 1) + "volumes: {data: {}}\n"
     for wanted, count in ((text, 1), ("", 0)):
