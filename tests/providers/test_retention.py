@@ -6,7 +6,7 @@ import pytest
 
 from defang_nb.model.events import Event, Finished, Kind, Outcome
 from defang_nb.model.image import ImageSource
-from defang_nb.model.project import Project
+from defang_nb.model.project import Project, Service, StaticFiles
 from defang_nb.model.request import DeployRequest
 from defang_nb.model.stack import Stack
 from defang_nb.providers.history import History
@@ -87,6 +87,23 @@ async def test_previews_count_as_stories_but_need_no_contexts(kept: Kept) -> Non
     for now in (0.0, GRACE):
         await tidy(kept.store, "shop", now)
     assert await kept.contexts() == [1]
+
+
+async def test_folders_of_static_files_stay_as_long_as_contexts(kept: Kept) -> None:
+    for number in range(CONTEXTS + 5):
+        key = f"contexts/site-{number:05}.tar.gz"
+        site = Service(name="web", static_files=StaticFiles(folder="/site", digest=str(number), key=key))
+        request = DeployRequest(
+            deployment=f"d{number:05}", kind=Kind.UP, stack=Stack(), project=Project(name="shop", services={"web": site})
+        )
+        await kept.store.put(key, b"")
+        summary = await kept.history.begin(request, float(number))
+        end = Event(deployment=request.deployment, sequence=1, time=float(number), payload=Finished(outcome=Outcome.SUCCEEDED))
+        await kept.history.append("shop", request.deployment, [end])
+        await kept.history.end(summary, end)
+    for now in (0.0, GRACE):
+        await tidy(kept.store, "shop", now)
+    assert await kept.store.list("contexts/") == [f"contexts/site-{number:05}.tar.gz" for number in range(5, CONTEXTS + 5)]
 
 
 async def test_killed_at_any_deletion_the_next_time_finishes_it(kept: Kept) -> None:

@@ -11,6 +11,7 @@ from defang_nb.model.events import Outcome
 from defang_nb.model.plan import Action
 from defang_nb.model.resource import Recorded
 from defang_nb.providers.aws.account import Account
+from defang_nb.providers.aws.bootstrap.stack import store_of
 from tests.aws.handle import Simulation
 from tests.providers.aws.sites import uploaded, written
 from tests.providers.aws.stage import Stage
@@ -218,3 +219,34 @@ async def delete(stage: Stage, record: Recorded) -> None:
     from defang_nb.providers.aws.types.distributions import DistributionType
 
     await DistributionType(stage.account, stage.base, "prod").delete(record)
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "words"),
+    [
+        ("s3:CreateBucket", "BucketAlreadyExists", "another account's"),
+        ("cloudfront:CreateDistributionWithTags", "CNAMEAlreadyExists", "answers for www.example.org already"),
+        ("cloudfront:CreateDistributionWithTags", "TooManyDistributions", "Web distributions per AWS account"),
+        ("cloudfront:CreateFunction", "AccessDenied", "AWS denies cloudfront.create_function"),
+    ],
+)
+async def test_what_aws_refuses_is_one_clear_error(
+    stage: Stage, simulation: Simulation, folder: Path, call: str, code: str, words: str
+) -> None:
+    await stage.account.call("route53", "create_hosted_zone", Name="example.org", CallerReference="1")
+    text = APP.replace("web: {", "web: {domainname: www.example.org, ")
+    simulation.faults({"kind": "refuse", "calls": call, "code": code, "message": "no", "status": 409})
+    applied = await stage.deploy(await uploaded(stage.account, stage.base, text, folder))
+    simulation.faults()
+    [error] = applied.failed.values()
+    assert words in error.message and error.hint
+
+
+async def test_files_that_are_not_kept_any_more_are_told(stage: Stage, folder: Path) -> None:
+    desired = await uploaded(stage.account, stage.base, APP, folder)
+    store = store_of(stage.account, stage.base.bucket, "prod")
+    for key in await store.list("contexts/"):
+        await store.delete(key)
+    applied = await stage.deploy(desired)
+    assert "not kept in the stack's store" in applied.failed[SITE].message and "`up`" in applied.failed[SITE].hint
+    await up(stage, APP, folder)

@@ -18,7 +18,7 @@ from defang_nb.providers.aws.types.inventory import Known, TaggedType
 from defang_nb.provision.ports import LIVE_INPUTS, Made, Operation, TransientError
 
 GONE = ("NoSuchBucket", "404", "NotFound")
-_OURS = "BucketAlreadyOwnedByYou"
+_OURS, _THEIRS = "BucketAlreadyOwnedByYou", "BucketAlreadyExists"
 _BUSY = "OperationAborted"
 _AT_ONCE = 1000
 """Objects that one call deletes."""
@@ -46,6 +46,9 @@ class BucketType(TaggedType):
         except AwsError as error:
             if error.code == _BUSY:
                 raise TransientError(error.message, after=5.0, refused=True) from None
+            if error.code == _THEIRS:
+                message = f"there is a bucket {name} already that is another account's"
+                raise ProviderError(message, hint="deploy to a stack of another name") from None
             if error.code != _OURS:
                 raise
         await self.account.call("s3", "put_public_access_block", Bucket=name, PublicAccessBlockConfiguration=_PRIVATE)
