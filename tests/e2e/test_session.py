@@ -332,9 +332,7 @@ def test_what_a_dead_kernel_left_is_found_shown_and_cancelled_from_the_dashboard
     expect(board.get_by_label("Deployment", exact=True)).to_contain_text("up left")
     assert ours(serious(page, ".jp-OutputArea")) == []
     deployments = board.get_by_label("Deployment", exact=True)
-    deployments.select_option(
-        label=next(each for each in deployments.locator("option").all_text_contents() if "up left" in each)
-    )
+    deployments.select_option(value=deployments.locator("option", has_text="up left").get_attribute("value"))
     board.get_by_role("button", name="Attach").click()
     expect(tables).to_contain_text(re.compile(r"waiting \d\d"), timeout=UP_TIMEOUT)
     picture(page, board, "dashboard-attached-dark")
