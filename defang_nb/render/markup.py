@@ -41,7 +41,7 @@ def anchor(url: str, link: Link, text: str = "", css: str = "") -> str:
     shown = text or url
     target = link(url)
     if urlsplit(target).scheme not in ("http", "https", "") or target.startswith("//"):
-        return f'<span class="mono">{esc(shown)}</span>'
+        return f"<span>{esc(shown)}</span>"
     attribute = f' class="{css}"' if css else ""
     return f'<a{attribute} href="{esc(target)}" target="_blank" rel="noopener noreferrer">{esc(shown)}</a>'
 
