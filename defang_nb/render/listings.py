@@ -25,9 +25,11 @@ _STATES: Mapping[str, Look] = {
 
 
 def status_table(statuses: Sequence[ServiceStatus], *, now: float, title: str = "Services") -> Table:
-    """What `ps` shows: live state, replicas, age, where each answers."""
+    """What `ps` shows: live state, replicas, age, where each answers; and of which project, where there are several."""
+    several = len({status.project for status in statuses}) > 1
     rows = tuple(
         (
+            *((Cell(status.project),) if several else ()),
             Cell(status.service),
             Cell.of(status_look(status)),
             Cell(f"{status.running}/{status.wanted}"),
@@ -37,7 +39,8 @@ def status_table(statuses: Sequence[ServiceStatus], *, now: float, title: str = 
         )
         for status in statuses
     )
-    return Table(title, ("Service", "State", "Running", "Up for", "Restarts", "Address"), rows, empty="nothing runs")
+    heads = (*(("Project",) if several else ()), "Service", "State", "Running", "Up for", "Restarts", "Address")
+    return Table(title, heads, rows, empty="nothing runs")
 
 
 def status_look(status: ServiceStatus) -> Look:

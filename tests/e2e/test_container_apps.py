@@ -24,7 +24,8 @@ def app(dockerd: Dockerd, home: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     """A copy of an app in a folder of its own."""
     monkeypatch.setenv("DOCKER_HOST", dockerd.host)
     monkeypatch.setenv("DEFANG_ENGINE", "docker")
-    dockerd.docker("tag", "python:3.12-slim", "python:3-slim")
+    with dockerd.client() as client:
+        client.images.get("python:3.12-slim").tag("python", "3-slim")
 
     def copied(name: str) -> Path:
         return Path(shutil.copytree(APPS / name, tmp_path / name))

@@ -10,6 +10,7 @@ from defang_nb.providers.local.docker.find import find
 from tests.e2e import podman
 from tests.e2e.dockerd import Dockerd, without
 from tests.e2e.packages import UnavailableError
+from tests.e2e.test_container_apps import app, test_example  # noqa: F401 - a fixture and a test
 from tests.e2e.test_containers import (  # noqa: F401 - fixtures and tests
     shop,
     test_a_change_replaces_its_own_containers_only_and_nobody_notices,
@@ -22,6 +23,7 @@ from tests.e2e.test_containers import (  # noqa: F401 - fixtures and tests
     test_what_does_not_get_well_is_rolled_back_and_the_old_one_answers_all_along,
     test_what_was_done_to_containers_from_outside_is_mended,
 )
+from tests.e2e.test_crash_containers import lane, test_a_death_at_one_boundary_of_some  # noqa: F401 - a fixture and a test
 
 pytestmark = pytest.mark.e2e
 
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.e2e
 def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
     try:
         with podman.started(tmp_path_factory.mktemp("podman")) as engine:
-            engine.have("busybox")
+            engine.have("busybox", "python:3.12-slim")
             yield engine
     except UnavailableError as problem:
         without(f"no Podman for the tests: {problem}")

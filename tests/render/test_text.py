@@ -77,6 +77,14 @@ def test_status_table_says_state_health_and_address() -> None:
     assert "exited · exit code 0" in text
     assert 'href="http://localhost:1"' in table_html(table)
     assert "&lt;new&gt;" in table_html(table)
+    assert "Project" not in text
+
+
+def test_services_of_several_projects_are_told_apart() -> None:
+    statuses = [ServiceStatus(project=each, service="web", state="running") for each in ("shop", "blog")]
+    assert [line.split()[:2] for line in table_text(status_table(statuses, now=0)).splitlines()[1:]] == [
+        ["Project", "Service"], ["shop", "web"], ["blog", "web"],
+    ]  # fmt: skip
 
 
 def test_an_empty_table_says_so() -> None:

@@ -31,6 +31,9 @@ _started: list[subprocess.Popen[bytes]] = []
 
 Place = tuple[str, int]
 
+REPLICA = "#"
+"""In the book of ports: stands before what tells a container, whose ports only the forwarder is to find."""
+
 
 class Fronts:
     """The forwarder's tables, in a folder of the stack."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import calendar
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from defang_nb.model.status import ServiceStatus
@@ -13,7 +13,7 @@ from defang_nb.model.view import Endpoint
 from defang_nb.providers.local.docker import labels
 from defang_nb.providers.local.docker.container import LOOPBACK, Seen, seen
 from defang_nb.providers.local.docker.engine import DockerEngine, NotThereError
-from defang_nb.providers.local.docker.fronts import Fronts
+from defang_nb.providers.local.docker.fronts import REPLICA, Fronts
 
 _WORDS = {"created": "starting", "restarting": "crashed", "removing": "stopped", "paused": "stopped", "dead": "crashed"}
 
@@ -26,12 +26,12 @@ async def status(engine: DockerEngine, project: str) -> list[ServiceStatus]:
             found.setdefault(service, []).append(each)
     fronts = Fronts(engine.paths.root / "fronts")
     await asyncio.to_thread(fronts.ensure)
-    return [await _one(engine, fronts, project, service, found[service]) for service in sorted(found)]
+    forwarded = {port for booked, given in engine.book.read().items() if REPLICA in booked for port in given.values()}
+    return [await _one(engine, fronts, forwarded, found[service]) for service in sorted(found)]
 
 
-async def _one(
-    engine: DockerEngine, fronts: Fronts, project: str, service: str, found: Sequence[Mapping[str, Any]]
-) -> ServiceStatus:
+async def _one(engine: DockerEngine, fronts: Fronts, forwarded: Set[int], found: Sequence[Mapping[str, Any]]) -> ServiceStatus:
+    project, service = (found[0]["Labels"][each] for each in (labels.PROJECT, labels.SERVICE))
     states = [seen(each) for each in found]
     details = [each for each in await asyncio.gather(*(_inspect(engine, each.id) for each in states)) if each]
     running = [each for each in states if each.state == "running"]
@@ -50,7 +50,7 @@ async def _one(
         started=min((_moment(each["State"]["StartedAt"]) for each in details if each["State"]["Running"]), default=None),
         restarts=sum(int(each["RestartCount"]) for each in details),
         pids=tuple(int(each["State"]["Pid"]) for each in details if each["State"]["Pid"]),
-        endpoints=tuple(_endpoints(fronts, f"{project}.{service}", running)),
+        endpoints=tuple(_endpoints(fronts, f"{project}.{service}", running, forwarded)),
     )
 
 
@@ -62,10 +62,10 @@ def _state(states: Sequence[Seen], code: int | None) -> str:
     return next((word for word in ("crashed", "stopped", "starting", "exited", "running") if word in words), "stopped")
 
 
-def _endpoints(fronts: Fronts, name: str, running: Sequence[Seen]) -> list[Endpoint]:
-    """Where the forwarder answers for it, and what the engine publishes itself."""
+def _endpoints(fronts: Fronts, name: str, running: Sequence[Seen], forwarded: Set[int]) -> list[Endpoint]:
+    """Where the forwarder answers for it, and what the engine publishes itself; not what only the forwarder is to find."""
     table = fronts.table(name)
-    behind = {to for _, targets in table for _, to in targets}
+    behind = {to for _, targets in table for _, to in targets} | forwarded
     made = [Endpoint(url=f"http://{host if host != '0.0.0.0' else LOOPBACK}:{port}", port=port) for (host, port), _ in table]  # noqa: S104
     direct = {
         (target, port) for each in running for target, protocol, port in each.ports if protocol == "tcp" and port not in behind

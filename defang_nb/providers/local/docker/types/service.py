@@ -20,7 +20,7 @@ from defang_nb.providers.local.docker import container as containers
 from defang_nb.providers.local.docker import hooks, labels
 from defang_nb.providers.local.docker.container import LOOPBACK, Seen, Wish
 from defang_nb.providers.local.docker.engine import TakenError
-from defang_nb.providers.local.docker.fronts import Fronts
+from defang_nb.providers.local.docker.fronts import REPLICA, Fronts
 from defang_nb.providers.local.docker.types.base import LabelledType
 from defang_nb.providers.local.docker.waiting import SETTLED, Waiter
 from defang_nb.providers.local.process import ports
@@ -280,7 +280,7 @@ def _front(urn: str) -> str:
 
 
 def _booked(urn: str, replica: int, hash_: str) -> str:
-    return f"{urn}#{replica}.{hash_[:12]}"
+    return f"{urn}{REPLICA}{replica}.{hash_[:12]}"
 
 
 def _backends(each: Seen, inputs: Mapping[str, Json]) -> dict[int, int]:
