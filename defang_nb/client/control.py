@@ -39,7 +39,7 @@ def start_exec(
         raise UsageError("which command?", hint=f"for example: exec {service} ls")
     workspace = workspace_of(stack, working_dir)
     project = project_of(workspace, project, working_dir)
-    loop.run(_statuses(workspace, project, [service]))
+    loop.run(statuses_of(workspace, project, [service]))
     execution = Execution(
         service=service, command=tuple(command), replica=replica, env=env or {}, workdir=workdir, user=user, terminal=terminal,
         masked=masked,
@@ -89,7 +89,7 @@ def stats(
     workspace = workspace_of(stack, working_dir)
     project = project_of(workspace, project, working_dir)
     named = [services] if isinstance(services, str) else list(services)
-    loop.run(_statuses(workspace, project, named))
+    loop.run(statuses_of(workspace, project, named))
 
     async def read() -> AsyncGenerator[Sequence[Usage], None]:
         async for sample in workspace.provider.usage(project, named):
@@ -98,7 +98,7 @@ def stats(
     return loop.iterate(read())
 
 
-async def _statuses(workspace: Workspace, project: str, named: Sequence[str]) -> list[ServiceStatus]:
+async def statuses_of(workspace: Workspace, project: str, named: Sequence[str]) -> list[ServiceStatus]:
     """Of the named services (none: of all). Raises `NotFoundError`."""
     known = {each.service: each for each in await workspace.provider.status(project)}
     for name in named:
@@ -117,7 +117,7 @@ async def _restart(workspace: Workspace, project: str, named: Sequence[str], wai
         raise LeaseHeldError(
             f"deployment {held.deployment} of {project} goes on, and decides what runs", hint="restart when it is over"
         )
-    before = await _statuses(workspace, project, named)
+    before = await statuses_of(workspace, project, named)
     wanted = [each.service for each in before if named or each.state != "exited" or each.exit_code]
     if not wanted:
         raise NotFoundError(f"nothing of {project} runs", hint="run `up` first")
@@ -130,7 +130,7 @@ async def _well(workspace: Workspace, project: str, wanted: Sequence[str], wait:
     deadline = time.monotonic() + wait
     crashed: dict[str, float] = {}
     while True:
-        found = await _statuses(workspace, project, wanted)
+        found = await statuses_of(workspace, project, wanted)
         now = time.monotonic()
         for each in found:
             if _is_well(each):

@@ -22,6 +22,9 @@ class PortMode(StrEnum):
     HOST = "host"
 
 
+_NOT_HTTP = frozenset({21, 22, 25, 53, 1883, 3306, 5432, 5672, 6379, 9092, 11211, 27017})
+
+
 class Port(msgspec.Struct, frozen=True, kw_only=True):
     """`target` is where the service listens; `published` is where the outside finds it (None: any)."""
 
@@ -32,6 +35,11 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     mode: PortMode = PortMode.INGRESS
     host_ip: str = ""
     name: str = ""
+
+    @property
+    def http(self) -> bool:
+        """Whether HTTP is spoken there: it is unless the file, or what the port is known for, says otherwise."""
+        return self.app_protocol in ("", "http", "https", "http2", "grpc") and self.target not in _NOT_HTTP
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):

@@ -111,6 +111,9 @@ def test_what_can_t_be_had_is_said(app: Path) -> None:
         api.execute("job", ["ls"])
     with pytest.raises(NotFoundError, match="'wbe'"):
         api.execute("wbe", ["ls"])
+    for follow in (False, True):
+        with pytest.raises(NotFoundError, match="'wbe'"):
+            next(api.logs("wbe", follow=follow))
 
 
 def test_restarted_containers_are_the_same_ones(app: Path, dockerd: Dockerd) -> None:

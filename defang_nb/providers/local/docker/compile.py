@@ -21,7 +21,6 @@ SITE_IMAGE = "python:3-slim"
 """What serves static files: its standard library does."""
 SITE_PORT = 80
 SITE_SCRIPT, SITE_FOLDER = "/defang-nb/serve.py", "/site"
-_NOT_HTTP = {21, 22, 25, 53, 1883, 3306, 5432, 5672, 6379, 9092, 11211, 27017}
 
 
 def compile_project(
@@ -278,8 +277,8 @@ def _direct(port: Port) -> Json:
 
 
 def _endpoint(port: Port) -> Json:
-    http = port.app_protocol in ("", "http", "https", "http2", "grpc") and port.target not in _NOT_HTTP
-    return {"target": port.target, "scheme": "http" if http else "tcp", "public": port.mode is PortMode.INGRESS and http}
+    public = port.mode is PortMode.INGRESS and port.http
+    return {"target": port.target, "scheme": "http" if port.http else "tcp", "public": public}
 
 
 def _need(dependency: Service, condition: Condition) -> Need:

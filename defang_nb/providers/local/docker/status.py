@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+from defang_nb.model.project import Port
 from defang_nb.model.status import ServiceStatus
 from defang_nb.model.view import Endpoint
 from defang_nb.providers.local.docker import labels
@@ -15,6 +16,7 @@ from defang_nb.providers.local.docker.container import LOOPBACK, Seen, seen
 from defang_nb.providers.local.docker.engine import DockerEngine, NotThereError
 from defang_nb.providers.local.docker.fronts import REPLICA, Fronts
 
+ANYWHERE = "0.0.0.0"  # noqa: S104 - what is told as the loopback's
 _WORDS = {"created": "starting", "restarting": "crashed", "removing": "stopped", "paused": "stopped", "dead": "crashed"}
 
 
@@ -64,13 +66,20 @@ def _state(states: Sequence[Seen], code: int | None) -> str:
 
 def _endpoints(fronts: Fronts, name: str, running: Sequence[Seen], forwarded: Set[int]) -> list[Endpoint]:
     """Where the forwarder answers for it, and what the engine publishes itself; not what only the forwarder is to find."""
+    published = {port: target for each in running for target, protocol, port in each.ports if protocol == "tcp"}
     table = fronts.table(name)
+    made = [
+        _endpoint(host, port, next((published[to] for _, to in targets if to in published), port))
+        for (host, port), targets in table
+    ]
     behind = {to for _, targets in table for _, to in targets} | forwarded
-    made = [Endpoint(url=f"http://{host if host != '0.0.0.0' else LOOPBACK}:{port}", port=port) for (host, port), _ in table]  # noqa: S104
-    direct = {
-        (target, port) for each in running for target, protocol, port in each.ports if protocol == "tcp" and port not in behind
-    }
-    return made + [Endpoint(url=f"tcp://{LOOPBACK}:{port}", port=target) for target, port in sorted(direct)]
+    return made + [_endpoint(LOOPBACK, port, target) for port, target in sorted(published.items()) if port not in behind]
+
+
+def _endpoint(host: str, port: int, target: int) -> Endpoint:
+    """`target` is where the service listens inside."""
+    scheme = "http" if Port(target=target).http else "tcp"
+    return Endpoint(url=f"{scheme}://{LOOPBACK if host == ANYWHERE else host}:{port}", port=target)
 
 
 async def _inspect(engine: DockerEngine, container: str) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ from defang_nb.errors import DeploymentFailedError, ProviderError
 from defang_nb.model.events import LogLine, ServiceChanged, ServiceState
 from defang_nb.providers.local.docker.container import LOOPBACK, Seen, of_urn
 from defang_nb.providers.local.docker.engine import DockerEngine
+from defang_nb.providers.local.process.waiting import so_far
 from defang_nb.provision.ports import Operation
 
 FIRST_LOOK, LAST_LOOK = 0.05, 0.5
@@ -82,7 +83,7 @@ class Waiter:
                 if code := states[0].code:
                     raise await self.failure(f"{self.service} exited with code {code}")
                 return time.monotonic() - self._began
-            self.tell(f"running for {int(time.monotonic() - self._began)} s")
+            self.tell(so_far(time.monotonic() - self._began))
             await asyncio.sleep(pause)
             pause = min(LAST_LOOK, pause * 1.5)
 

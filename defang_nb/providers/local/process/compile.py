@@ -19,7 +19,6 @@ ADDRESS, IMAGE = "local:process/Address", "local:process/Image"
 SERVICE, JOB, SITE = "local:process/Service", "local:process/Job", "local:process/Site"
 POSTGRES, REDIS, DATA = "local:process/Postgres", "local:process/Redis", "local:process/Data"
 _STORE_PORT = {ManagedKind.POSTGRES: 5432, ManagedKind.REDIS: 6379}
-_NOT_HTTP = {21, 22, 25, 53, 1883, 3306, 5432, 5672, 6379, 9092, 11211, 27017}
 
 
 def compile_project(
@@ -234,8 +233,8 @@ def _wanted(service: Service, target: int) -> Json:
 
 
 def _endpoint(port: Port) -> Json:
-    http = port.app_protocol in ("", "http", "https", "http2", "grpc") and port.target not in _NOT_HTTP
-    return {"target": port.target, "scheme": "http" if http else "tcp", "public": port.mode is PortMode.INGRESS and http}
+    public = port.mode is PortMode.INGRESS and port.http
+    return {"target": port.target, "scheme": "http" if port.http else "tcp", "public": public}
 
 
 def _need(dependency: Service, condition: Condition) -> Need:

@@ -74,7 +74,7 @@ class Waiter:
                 if info.exit_status:
                     raise await self._failure(f"{self.service} exited with code {info.exit_status}")
                 return time.monotonic() - began
-            self.tell(f"running for {int(time.monotonic() - began)} s")
+            self.tell(so_far(time.monotonic() - began))
             await asyncio.sleep(POLL / 2)
 
     def tell(self, detail: str) -> None:
@@ -154,3 +154,9 @@ def _in_words(how: str) -> str:
     if how.startswith("exit status "):
         return f"exited with code {how.removeprefix('exit status ')}"
     return f"was {how}" if how.startswith("terminated") else how
+
+
+def so_far(seconds: float) -> str:
+    """How long a one-off runs already: told more and more rarely, since each change is an event that is kept."""
+    step = 1 if seconds < 5 else 5 if seconds < 60 else 30
+    return f"runs once, for {int(seconds // step * step)} s so far"
