@@ -59,7 +59,8 @@ def ensure(client: Any, *names: str) -> None:
             pass
         repository, _, tag = name.partition(":")
         changes = _changes(repository)
-        client.api.import_image_from_file(str(_rootfs(repository)), repository=repository, tag=tag or "latest", changes=changes)
+        # As one name: Podman does not read the tag beside it.
+        client.api.import_image_from_file(str(_rootfs(repository)), repository=f"{repository}:{tag or 'latest'}", changes=changes)
 
 
 def _changes(repository: str) -> list[str]:

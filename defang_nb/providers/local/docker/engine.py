@@ -147,12 +147,16 @@ def services(paths: StackPaths) -> Path:
     return paths.root / "docker-services"
 
 
+_TAKEN = ("is already in use by", "network already exists", "volume already exists")
+"""Podman's words, with status 500, where Docker says 409."""
+
+
 def refused(error: Any) -> DefangError:
     """A `docker.errors.APIError` in our words."""
     said = str(error.explanation or error)
     if error.status_code == 404:
         return NotThereError(said)
-    if error.status_code == 409 or "is already in use by" in said:  # Podman says 500 of a name
+    if error.status_code == 409 or any(each in said for each in _TAKEN):
         return TakenError(said)
     if "no space left on device" in said:
         return ProviderError("the container engine's disk is full", hint="make room: docker system df, docker system prune")
