@@ -60,7 +60,8 @@ def ensure(client: Any, *names: str) -> None:
         repository, _, tag = name.partition(":")
         changes = _changes(repository)
         # As one name: Podman does not read the tag beside it.
-        client.api.import_image_from_file(str(_rootfs(repository)), repository=f"{repository}:{tag or 'latest'}", changes=changes)
+        whole = f"{repository}:{tag or 'latest'}"
+        client.api.import_image_from_file(str(_rootfs(repository)), repository=whole, changes=changes)
 
 
 def _changes(repository: str) -> list[str]:
