@@ -44,6 +44,11 @@ def test_what_runs_what_it_uses_and_what_was_deployed(app: App, monkeypatch: pyt
     kept = loop.run(workspace_of("local", None).history())
     assert (loop.run(monthly(there, kept, "shop")) or 0) > 1
     assert loop.run(monthly(there, kept, "never-deployed")) is None
+    known = loop.run(workspace_of("local", None).pace("shop", "another"))
+    assert known.steps
+    assert loop.run(workspace_of("local", None).pace("never-deployed", "another")) == known, (
+        "a new project's steps are like others'"
+    )
     assert [each.id for each in stack.history] == [first.id]
     assert not stack.unfinished
     assert next(each for each in found.stacks if each.name == "broken").trouble

@@ -137,6 +137,8 @@ def test_six_services_go_live_and_everything_can_be_reached(shared_lab: Lab, pag
         expect(rows.filter(has=page.get_by_role("rowheader", name=name, exact=True))).to_contain_text(state)
     expect(view.locator("ol.tl li")).not_to_have_count(0)
     expect(view.locator("ol.tl .crit").first).to_be_visible()
+    expect(view).to_contain_text("striped: until ready")
+    expect(view.get_by_role("img", name=re.compile("of it until ready")).first).to_be_visible()
     for theme in ("light", "dark"):
         choose_theme(page, theme)
         picture(page, view, f"six-{theme}")
