@@ -28,13 +28,14 @@ def read_logs(
     )  # fmt: skip
 
     async def read() -> AsyncGenerator[LogRecord, None]:
-        if services and follow and await workspace.provider.status(project):
+        of_services = query.kinds == (LogKind.RUN,)  # builds go by the names of images
+        if services and follow and of_services and await workspace.provider.status(project):
             await statuses_of(workspace, project, services)
         wrote = False
         async for record in workspace.provider.logs(project, query):
             wrote = True
             yield record
-        if services and not wrote and query.kinds == (LogKind.RUN,):
+        if services and not wrote and of_services:
             await statuses_of(workspace, project, services)
 
     return loop.iterate(read())
