@@ -157,6 +157,8 @@ def _body(engine: DockerEngine, wish: Wish, client: Any) -> dict[str, Json]:
     project, service = parse_urn(wish.urn)
     body: dict[str, Json] = spec.container(inputs)
     host = body["HostConfig"]
+    if "Healthcheck" in body and engine.found().name == "Podman":
+        body["Healthcheck"] = spec.split_by_podman(body["Healthcheck"])
     body["Image"] = inputs["image"]
     body["Env"] = [f"{key}={fill(value, wish.values)}" for key, value in inputs["environment"].items()]
     marks = engine.marks(project, wish.urn, service) | {labels.INPUTS: wish.hash, labels.REPLICA: str(wish.replica)}

@@ -7,6 +7,7 @@ are those of the Docker Engine API 1.41 and of the Compose specification.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -104,6 +105,14 @@ def healthcheck(check: Healthcheck) -> dict[str, Json]:
     times = {"Interval": check.interval, "Timeout": check.timeout, "StartPeriod": check.start_period}
     made: dict[str, Json] = {key: round(seconds * 1e9) for key, seconds in times.items() if seconds}
     return made | {"Retries": check.retries} | ({"Test": list(check.test)} if check.test else {})
+
+
+def split_by_podman(check: Mapping[str, Json]) -> dict[str, Json]:
+    """For its Docker API: versions of Podman 4 take a command's words apart at each blank, those of a shell's command not."""
+    test = list(check.get("Test") or ())
+    if test[:1] == ["CMD"] and any(set(each) & set(" \t\n") for each in test):
+        test = ["CMD-SHELL", shlex.join(test[1:])]
+    return {**check, **({"Test": test} if test else {})}
 
 
 def _host(service: Service) -> dict[str, Json]:

@@ -10,8 +10,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from defang_nb.errors import DeploymentFailedError, ProviderError
 from defang_nb.model.events import LogLine, ServiceChanged, ServiceState
+from defang_nb.model.project import Healthcheck
+from defang_nb.providers.local.docker import spec
 from defang_nb.providers.local.docker.container import LOOPBACK, Seen, of_urn
 from defang_nb.providers.local.docker.engine import DockerEngine
 from defang_nb.providers.local.process.waiting import so_far
@@ -37,6 +41,8 @@ class Waiter:
         self.urn = operation.resource.urn
         self.service = operation.resource.service
         self.containers = [each.id for each in started]
+        said = operation.resource.inputs.get("healthcheck")
+        self._own = spec.healthcheck(msgspec.convert(said, Healthcheck)) if said else {}
         self._told = ""
         self._codes: dict[str, int] = {}
         self._began = time.monotonic()
@@ -66,7 +72,9 @@ class Waiter:
             there = await of_urn(self.engine, self.urn)
 
     async def _check(self) -> Mapping[str, Any]:
-        """The health check that holds; empty where there is none."""
+        """The health check that holds; empty where there is none. Podman does not tell a service's own as it is."""
+        if self._own.get("Test"):
+            return self._own
         if not (self._asked and self.containers):
             return {}
         details = await self.engine.ask(partial(_inspect, container=self.containers[0]))
@@ -170,7 +178,7 @@ def _budget(check: Mapping[str, Any]) -> float:
 
 def _run(client: Any, container: str, test: Sequence[str]) -> int:
     """Run a health check's own command inside; its exit code. Its words are not told: they may quote secrets."""
-    command = ["/bin/sh", "-c", test[1]] if test[0] == "CMD-SHELL" else list(test[1:])
+    command = ["/bin/sh", "-c", " ".join(test[1:])] if test[0] == "CMD-SHELL" else list(test[1:])
     run = client.exec_create(container, command)["Id"]
     client.exec_start(run)
     return int(client.exec_inspect(run)["ExitCode"] or 0)

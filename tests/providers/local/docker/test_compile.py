@@ -169,3 +169,12 @@ def test_what_can_not_be_honoured_is_told_with_its_place(said: str, code: str) -
     project = load([Source("compose.yaml", f"services:\n  web:\n    {said}\n")], working_dir=Path(), environ={}).project
     found = {each.code: each for each in check(project)}
     assert code in found and found[code].position is not None
+
+
+def test_a_health_checks_words_stay_together_on_podman() -> None:
+    plain = {"Test": ["CMD", "wget", "http://localhost"], "Retries": 3}
+    assert spec.split_by_podman(plain) == plain
+    assert spec.split_by_podman({"Test": ["CMD", "python", "-c", "import x"]}) == {
+        "Test": ["CMD-SHELL", "python -c 'import x'"]
+    }
+    assert spec.split_by_podman({"Retries": 3}) == {"Retries": 3}
