@@ -91,6 +91,10 @@ class Fronts:
             )  # fmt: skip
         _started[:] = [*(each for each in _started if each.poll() is None), process]
 
+    def refused(self) -> set[int]:
+        """Ports that the forwarder could not listen on, since somebody else does."""
+        return {int(place.rpartition(":")[2]) for place in self._status().get("problems", {})}
+
     def _runs(self) -> bool:
         """Whether one holds the lock."""
         with contextlib.suppress(OSError), self.folder.with_name(f"{self.folder.name}.lock").open("ab") as lock:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from defang_nb.errors import ProviderError
 from defang_nb.model.resource import Recorded
 from defang_nb.model.value import Json
+from defang_nb.providers.local.docker.fronts import Fronts
 from defang_nb.providers.local.docker.types.base import DockerType
 from defang_nb.providers.local.process import ports
 from defang_nb.providers.local.process.engine import parse_urn
@@ -49,12 +50,22 @@ class AddressType(DockerType):
         return _made(urn, given) if given is not None else None
 
     async def read_many(self, recorded: Sequence[Recorded]) -> Mapping[str, Mapping[str, Json] | None]:
-        book = self.engine.book.read()
-        return {each.urn: each.outputs if each.urn in book else None for each in recorded}
+        """None where a port that may be any is somebody else's by now: another one is chosen."""
+        book, refused = self.engine.book.read(), await asyncio.to_thread(self._fronts.refused)
+
+        def lost(each: Recorded) -> bool:
+            loose = {str(port["target"]) for port in each.inputs["ports"] if not port["exact"]}
+            return any(target in loose and port in refused for target, port in book[each.urn].items())
+
+        return {each.urn: each.outputs if each.urn in book and not lost(each) else None for each in recorded}
 
     async def delete(self, recorded: Recorded) -> None:
         with self.engine.book.changing() as entries:
             entries.pop(recorded.urn, None)
+
+    @property
+    def _fronts(self) -> Fronts:
+        return Fronts(self.engine.paths.root / "fronts")
 
     def _give_back(self, urn: str, wanted: Sequence[Mapping[str, Json]]) -> None:
         """What is not wanted any more: two services may each want the port that the other one has."""
@@ -70,10 +81,13 @@ class AddressType(DockerType):
         """The ports, or the one that can't be had now."""
         with self.engine.book.changing() as entries:
             before = entries.get(urn, {})
+            refused = self._fronts.refused()
             others = {port for other, given in entries.items() if other != urn for port in given.values()}
             given: dict[str, int] = {}
             for each in wanted:
                 previous = before.get(str(each["target"]))
+                if previous in refused and not each["exact"]:
+                    previous = None
                 port = _choose(each, previous, others | set(given.values()))
                 if port in others or (port != previous and ports.problem(port) == "taken"):
                     return {}, port
