@@ -5,17 +5,15 @@ Each section is a function from the view to HTML; the order in `render_html` is 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from defang_nb.model.events import Kind, Outcome
 from defang_nb.model.view import DeploymentView
 from defang_nb.render.logs import logs_section
-from defang_nb.render.markup import Link, anchor, card, direct, esc, looked
+from defang_nb.render.markup import Link, anchor, card, direct, esc, looked, time_tag
 from defang_nb.render.plan import plan_fold, plan_section
 from defang_nb.render.problems import errors_section, remarks_section
 from defang_nb.render.services import services_section
 from defang_nb.render.timeline import timeline_section
-from defang_nb.render.words import Tone, elapsed, kind_note, only_plans, stage_look, time_left
+from defang_nb.render.words import Tone, elapsed, kind_note, moment, only_plans, stage_look, time_left
 
 
 def render_html(
@@ -73,11 +71,8 @@ def _when(view: DeploymentView, now: float, left: float | None) -> str:
     taken = elapsed(view, now)
     if view.finished is None:
         return f'<span class="mute keep">{" · ".join(filter(None, (taken, time_left(left))))}</span>'
-    ended = datetime.fromtimestamp(view.finished, UTC)
-    return (
-        f'<span class="mute keep">{f"{taken} · " if taken else ""}<time datetime="{ended.isoformat(timespec="seconds")}">'
-        f"{ended:%Y-%m-%d %H:%M} UTC</time></span>"
-    )
+    ended = time_tag(view.finished, moment(view.finished))
+    return f'<span class="mute keep">{f"{taken} · " if taken else ""}{ended}</span>'
 
 
 def _front_doors(view: DeploymentView, link: Link) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 from defang_nb.model.events import DeploymentSummary, Outcome
 from defang_nb.model.project import Port, Project, Service
 from defang_nb.model.status import ServiceStatus
 from defang_nb.render.tables import Cell, Table
-from defang_nb.render.words import Look, Tone, duration, plural
+from defang_nb.render.words import Look, Tone, duration, moment, plural
 
 SERVICES = 200
 """So many services of a project are listed; of more, the number."""
@@ -64,7 +63,7 @@ def deployments_table(summaries: Sequence[DeploymentSummary], *, now: float, tit
             Cell(each.kind.value),
             Cell(each.project),
             Cell.of(outcome_look(each)),
-            Cell(f"{datetime.fromtimestamp(each.started, UTC):%Y-%m-%d %H:%M} UTC"),
+            Cell(moment(each.started)),
             Cell(duration((now if each.finished is None else each.finished) - each.started) if each.finished else ""),
             Cell(each.by),
             Cell(each.message),

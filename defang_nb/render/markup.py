@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from defang_nb.render.style import CLASS, STYLE
@@ -44,6 +45,12 @@ def anchor(url: str, link: Link, text: str = "", css: str = "") -> str:
         return f"<span>{esc(shown)}</span>"
     attribute = f' class="{css}"' if css else ""
     return f'<a{attribute} href="{esc(target)}" target="_blank" rel="noopener noreferrer">{esc(shown)}</a>'
+
+
+def time_tag(seconds: float, shown: str) -> str:
+    """`shown` (HTML) as an element that holds the whole time, for whoever (or whatever) asks for it."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f'<time datetime="{at.isoformat(timespec="seconds")}" title="{at:%H:%M:%S} UTC">{shown}</time>'
 
 
 def without_scheme(url: str) -> str:

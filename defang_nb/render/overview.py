@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 from defang_nb.model.events import Kind
 from defang_nb.model.overview import Overview, ProjectOverview, StackOverview, Unfinished
@@ -12,7 +11,7 @@ from defang_nb.render.listings import deployments_table, outcome_look, status_lo
 from defang_nb.render.markup import Link, card, direct, esc
 from defang_nb.render.tables import Cell, Table, table_body, table_text
 from defang_nb.render.usage import History, percent, size, sparks
-from defang_nb.render.words import Look, Tone, duration, plural
+from defang_nb.render.words import Look, Tone, duration, moment, plural
 
 _NOTHING: Mapping[tuple[str, str], History] = {}
 
@@ -128,7 +127,7 @@ def _last(stack: StackOverview, project: ProjectOverview) -> Cell:
     if it is None:
         return Cell()
     look = outcome_look(it)
-    return Cell(f"{look.icon} {it.kind} {look.word}, {datetime.fromtimestamp(it.started, UTC):%Y-%m-%d %H:%M} UTC", look.tone)
+    return Cell(f"{look.icon} {it.kind} {look.word}, {moment(it.started)}", look.tone)
 
 
 def _service(status: ServiceStatus, project: ProjectOverview, now: float, history: History | None) -> tuple[Cell, ...]:

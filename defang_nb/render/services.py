@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from defang_nb.model.view import DeploymentView, Endpoint, ServiceView
 from defang_nb.render.graph import dependency_svg
-from defang_nb.render.markup import Link, anchor, esc, looked, without_scheme
+from defang_nb.render.markup import Link, anchor, esc, looked, time_tag, without_scheme
 from defang_nb.render.order import in_dependency_order
 from defang_nb.render.problems import told_at_the_end
 from defang_nb.render.words import Look, duration, service_look
@@ -73,15 +71,9 @@ def _moved(service: ServiceView, view: DeploymentView) -> bool:
 
 
 def _change(service: ServiceView, view: DeploymentView) -> str:
-    """How long after the beginning; the time of day is in the element, for whoever asks for it."""
-    if not _moved(service, view):
-        return ""
-    moment = datetime.fromtimestamp(service.changed, UTC)
-    said = f"{moment:%H:%M:%S} UTC"
-    return (
-        f'<time datetime="{moment.isoformat(timespec="seconds")}" title="{said}">'
-        f"after {duration(service.changed - view.started)}</time>"
-    )
+    """How long after the beginning."""
+    moved = _moved(service, view)
+    return time_tag(service.changed, f"after {duration(service.changed - view.started)}") if moved else ""
 
 
 def _place(endpoint: Endpoint, link: Link) -> str:
