@@ -15,7 +15,18 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.axe import serious
 from tests.e2e.jupyter import Lab, running_lab
-from tests.e2e.test_lab import ARTIFACTS, LOST, UP_TIMEOUT, cell, close_notebook, menu, open_notebook, save, write_notebook
+from tests.e2e.test_lab import (
+    ARTIFACTS,
+    LOST,
+    UP_TIMEOUT,
+    cell,
+    close_notebook,
+    go_to,
+    menu,
+    open_notebook,
+    save,
+    write_notebook,
+)
 from tests.e2e.test_session import LOAD, gated, go_on, output
 
 if TYPE_CHECKING:
@@ -33,10 +44,9 @@ def notebook7(stack: Stack, tmp_path: Path) -> Iterator[Lab]:
 def test_notebook_7_shows_what_jupyterlab_does(notebook7: Lab, page: Page) -> None:
     lab = notebook7
     write_notebook(lab.folder / "seven.ipynb", LOAD, gated(lab, "seven"), "dep = %defang up")
-    page.goto(lab.address("seven.ipynb"))
+    go_to(page, lab.address("seven.ipynb"), page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]"))
     compose = cell(page, "%%compose")
     expect(compose.locator(".cm-line span", has_text=re.compile("^services$"))).to_be_visible()
-    expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle", timeout=UP_TIMEOUT)
     run_all(page)
     view = output(page, "dep = %defang up")
     expect(view).to_contain_text("waiting 2", timeout=UP_TIMEOUT)
