@@ -21,6 +21,7 @@ from defang_nb.model.request import DeployRequest, introduce
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.providers.base import Keeping, Provider
+from defang_nb.providers.uploads import Arrivals
 from defang_nb.provision.calls import StoppedError, unless
 from defang_nb.provision.drift import Observed
 from defang_nb.provision.executor import Applied, apply, drift, observe, recover, refresh
@@ -152,6 +153,9 @@ class Run:
         detail = f"waiting for deployment {holding.deployment} of {holding.owner}"
         self.story.tell(StageChanged(stage=Stage.QUEUED, detail=detail))
 
+    def _tell_upload(self, detail: str) -> None:
+        self.story.tell(StageChanged(stage=Stage.PROVISIONING, detail=detail))
+
     async def _go_on(self, state: State) -> Finished:
         request, types = self.request, self._provider.resource_types()
         self.story.tell(StageChanged(stage=Stage.PLANNING))
@@ -252,7 +256,8 @@ class Run:
         made = {step.urn for step in plan.mutations}
         needed = {str(each.inputs.get("reference")) for each in desired if not each.main and each.urn in made}
         for reference, image in images.items():
-            if reference in needed and not await self.store.list(image.context_key):
+            coming = image.context_key in self.request.uploading
+            if reference in needed and not coming and not await self.store.list(image.context_key):
                 what = f"the image of {' and '.join(image.services)} would have to be built"
                 raise BuildError(
                     f"{what}, and its build context is no longer kept", hint="`up` from its source uploads it anew"
@@ -276,11 +281,13 @@ class Run:
         removed = [
             state.recorded[step.urn] for step in plan.steps if step.action is Action.DELETE and step.urn in state.recorded
         ]
+        arrivals = Arrivals(self.store, deployment, self.request.uploading, self._tell_upload)
         try:
             applied = await apply(
-                plan, desired, state, types, narrator.hear, deployment=deployment, cancel=self._cancel
-            )  # fmt: skip
+                plan, desired, state, types, narrator.hear, deployment=deployment, cancel=self._cancel, arrival=arrivals.of
+            )
         finally:
+            await arrivals.end()
             await self._clean_up()
         if self.request.kind is Kind.DOWN and applied.outcome is Outcome.SUCCEEDED:
             await self._tell_kept(removed)

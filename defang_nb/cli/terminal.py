@@ -106,6 +106,8 @@ class TerminalHost:
         self.detached = True
         if deployment.accepted or deployment.done:
             self.note(f"\n{goes_on(deployment, Face.CLI)}")
+        elif deployment.begun:
+            self.note("\ninterrupted before all was uploaded: what needs that is not built; run `up` again")
         else:
             self.note("\ninterrupted before the deployment began")
 

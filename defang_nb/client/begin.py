@@ -31,6 +31,7 @@ from defang_nb.providers.base import Say
 
 if TYPE_CHECKING:
     from defang_nb.build import Packed
+    from defang_nb.client.uploads import Uploads
     from defang_nb.compose import Loaded
 
 Files = Sequence[str | Path]
@@ -204,8 +205,8 @@ def project_here(folder: Path) -> str | None:
 def start(workspace: Workspace, request: DeployRequest, prepared: Sequence[Packed]) -> Deployment:
     """A deployment that gets under way by itself."""
 
-    async def begin(say: Say) -> None:
-        await workspace.start(request, prepared, say)
+    async def begin(say: Say) -> Uploads:
+        return await workspace.start(request, prepared, say)
 
     return Deployment(workspace, _first_view(request), begin)
 

@@ -26,6 +26,7 @@ from defang_nb.model.source import Severity
 from defang_nb.model.view import DeploymentView, reduce
 
 if TYPE_CHECKING:
+    from defang_nb.client.uploads import Uploads
     from defang_nb.model.status import LogRecord
     from defang_nb.model.view import ServiceView
 
@@ -36,8 +37,8 @@ Subscriber = Callable[[DeploymentView, Event], None]
 """Called on the engine's thread, in order, with the view after the event. Events with sequence 0 are the workspace's own
 (uploads, a cd being launched, or why it could not be): they show in the view and are part of no stored story."""
 
-Start = Callable[[Callable[[str], None]], Awaitable[None]]
-"""Gets a deployment under way; is given what to call to say what it is doing."""
+Start = Callable[[Callable[[str], None]], Awaitable["Uploads"]]
+"""Gets a deployment under way; is given what to call to say what it is doing. It gives what it still needs this process for."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Deployment:
         self._pace = Pace()
         self._subscribers: list[Subscriber] = []
         self._error: DefangError | None = None
+        self._begun: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._accepted: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._over: concurrent.futures.Future[None] = concurrent.futures.Future()
         loop.submit(self._live(start))
@@ -121,8 +123,13 @@ class Deployment:
         return self._view.outcome
 
     @property
+    def begun(self) -> bool:
+        """Whether cd has taken it over; it may still need this process, for what is uploaded."""
+        return self._begun.done()
+
+    @property
     def accepted(self) -> bool:
-        """Whether cd has taken it over, so that it goes on without this process."""
+        """Whether cd has taken it over, with all that it needs, so that it goes on without this process."""
         return self._accepted.done()
 
     def wait(self, timeout: float | None = None, *, check: bool = True) -> Deployment:
@@ -138,9 +145,10 @@ class Deployment:
 
     def wait_accepted(self, timeout: float | None = None) -> Deployment:
         """Block until cd has taken it over (from then on this process may end), or it is over."""
-        done, _ = concurrent.futures.wait(
-            [self._accepted, self._over], timeout, concurrent.futures.FIRST_COMPLETED
-        )  # fmt: skip
+        return self._wait_for(self._accepted, timeout)
+
+    def _wait_for(self, moment: concurrent.futures.Future[None], timeout: float | None = None) -> Deployment:
+        done, _ = concurrent.futures.wait([moment, self._over], timeout, concurrent.futures.FIRST_COMPLETED)
         if not done:
             raise TimeoutError
         if self._error is not None:
@@ -159,7 +167,7 @@ class Deployment:
     def cancel(self) -> None:
         """Ask cd to end it; returns when cd has heard. Does nothing when it is over."""
         if not self.done:
-            self.wait_accepted()
+            self._wait_for(self._begun)
             loop.run(self._workspace.cancel(self.id))
 
     def left(self, now: float) -> float | None:
@@ -205,12 +213,13 @@ class Deployment:
 
     async def _live(self, start: Start | None) -> None:
         """Its life on the engine's thread."""
-        learning: asyncio.Task[None] | None = None
+        beside: list[asyncio.Task[None]] = []
+        uploads: Uploads | None = None
         try:
             if start is not None:
-                await start(self._say)
-            self._accepted.set_result(None)
-            learning = asyncio.create_task(self._learn())
+                uploads = await start(self._say)
+            self._begun.set_result(None)
+            beside = [asyncio.create_task(self._accept(uploads)), asyncio.create_task(self._learn())]
             async for event in self._workspace.follow(self.project, self.id):
                 self._hear(event)
         except DefangError as error:
@@ -219,9 +228,15 @@ class Deployment:
             _log.debug("deployment %s", self.id, exc_info=True)
             self._fail(CdError(f"internal error: {type(error).__name__}: {error}", hint="please report it"))
         finally:
-            if learning is not None:
-                learning.cancel()
+            for each in beside:
+                each.cancel()
+            if uploads is not None:
+                await uploads.end()
             self._over.set_result(None)
+
+    async def _accept(self, uploads: Uploads | None) -> None:
+        if uploads is None or await uploads.sent():
+            self._accepted.set_result(None)
 
     async def _learn(self) -> None:
         """How long it may take is no more than a comfort: without it (the store is away, a past is damaged) all goes on.
@@ -243,7 +258,7 @@ class Deployment:
 
     def _fail(self, error: DefangError) -> None:
         """It could not start, or nobody knows how it ended."""
-        self._error = None if self._accepted.done() else error
+        self._error = None if self._begun.done() else error
         self._tell(Finished(outcome=Outcome.FAILED, message=error.message, hint=error.hint))
 
     def _tell(self, payload: Payload) -> None:

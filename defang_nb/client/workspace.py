@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from defang_nb.errors import CdError, NotFoundError, VersionMismatchError
 from defang_nb.model.events import Event, Finished, Outcome
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from defang_nb.build import Packed
     from defang_nb.client.channel import Cd
     from defang_nb.client.mailbox import MailedCd
+    from defang_nb.client.uploads import Uploads
     from defang_nb.providers.base import CdAddress
 
 _HANDOVER = 5.0
@@ -51,13 +52,35 @@ class Workspace:
     async def history(self) -> History:
         return History(await self.provider.store())
 
-    async def start(self, request: DeployRequest, prepared: Sequence[Packed], say: Say) -> None:
-        """Upload what the store lacks (nothing for a dry run), and hand the request to a cd, launched if need be."""
+    async def start(self, request: DeployRequest, prepared: Sequence[Packed], say: Say) -> Uploads:
+        """Pack what the store lacks (nothing for a dry run), and hand the request to a cd, launched if need be.
+
+        What is given goes on sending what was packed, so that nothing that is slow to make waits for it; the caller ends it.
+        """
         if not request.dry_run:
             await self.provider.prepare(say)
+        from defang_nb.client.uploads import Uploads
+
+        uploads = Uploads(await self.provider.store(), request.deployment, for_kaniko=self.stack.provider != "local")
+        connecting = asyncio.create_task(self._connect(say))
+        try:
+            await uploads.pack(() if request.dry_run else prepared, say)
+            await uploads.begin()
+            cd = await connecting
+            await self._hand_over(msgspec.structs.replace(request, uploading=await uploads.unsent()), cd, say)
+        except BaseException:
+            await uploads.end()
+            connecting.cancel()
+            [cd_or_error] = await asyncio.gather(connecting, return_exceptions=True)
+            if not isinstance(cd_or_error, BaseException):
+                await cd_or_error.close()
+            raise
+        return uploads
+
+    async def _hand_over(self, request: DeployRequest, connected: Cd | MailedCd, say: Say) -> None:
         from defang_nb.client.channel import UnreachableError
 
-        cd: Cd | MailedCd | None = await self._uploaded_and_connected(() if request.dry_run else prepared, say)
+        cd: Cd | MailedCd | None = connected
         for attempt in range(3):
             cd = cd or await self._connect(say)
             try:
@@ -70,21 +93,6 @@ class Workspace:
                 await cd.close()
                 cd = None
         raise CdError("cd ended three times before it took the deployment over", hint="its log says why")
-
-    async def _uploaded_and_connected(self, prepared: Sequence[Packed], say: Say) -> Cd | MailedCd:
-        """Both at once: a launch takes half a minute in a cloud, which no upload need wait for. The first error is raised."""
-        connecting = asyncio.create_task(self._connect(say))
-        uploading = asyncio.create_task(self._upload(prepared, say))
-        try:
-            await asyncio.gather(connecting, uploading)
-        except BaseException:
-            for each in (connecting, uploading):
-                each.cancel()
-            cd, _ = await asyncio.gather(connecting, uploading, return_exceptions=True)
-            if not isinstance(cd, BaseException):
-                await cd.close()
-            raise
-        return connecting.result()
 
     async def follow(self, project: str, deployment: str, at: int = 1) -> AsyncGenerator[Event, None]:
         """Its events from a sequence number on, from cd while it runs it, else from the store; ends after `Finished`.
@@ -200,32 +208,3 @@ class Workspace:
             await self.provider.stop_cd()
             trouble = CdError(f"the cd of version {info.version} did not make place for a new one")
         raise trouble
-
-    async def _upload(self, prepared: Sequence[Packed], say: Say) -> None:
-        """Archive and upload the contexts that the store does not have yet, side by side."""
-        store = await self.provider.store()
-        wanted = {each.key: each for each in prepared}
-        held = await asyncio.gather(*(store.list(key) for key in wanted))
-        lacking = [each for each, found in zip(wanted.values(), held, strict=True) if not found]
-        if not lacking:
-            return
-        from defang_nb.build import archive
-
-        size = sum(each.manifest.size for each in lacking)
-        contexts = sum(each.for_builder for each in lacking)
-        what = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in (
-            ("build context", contexts), ("folder", len(lacking) - contexts)) if count]  # fmt: skip
-        say(f"uploading {' and '.join(what)} ({size / 2**20:.1f} MiB)")
-
-        async def send(each: Packed, folder: Path) -> None:
-            path = folder / Path(each.key).name
-            # Every cloud's builder is Kaniko, which fetches the context from the store by itself.
-            for_kaniko = each.for_builder and self.stack.provider != "local"
-            await asyncio.to_thread(archive, each.manifest, path, for_kaniko=for_kaniko)
-            await store.upload(each.key, path)
-
-        with tempfile.TemporaryDirectory(prefix="defang-nb-", ignore_cleanup_errors=True) as scratch:
-            sent = await asyncio.gather(*(send(each, Path(scratch)) for each in lacking), return_exceptions=True)
-        for failure in sent:
-            if isinstance(failure, BaseException):
-                raise failure

@@ -29,6 +29,7 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     `wait_timeout`: seconds for the whole deployment. `lease_wait`: seconds to wait for another deployment of the project to end
     (0: give up at once). `diagnostics`: what the workspace found; they become part of the story. `rollback_of`: the earlier
     deployment whose project and images these are. `expected`: the plan that was agreed to; any other is refused.
+    `uploading`: keys of archives that are not in the store yet, and on their way there.
 
     With `Kind.DOWN`: `orphans` deletes what is live and no record knows, and nothing else.
     With `Kind.REFRESH`: `repair` makes a damaged record readable again, `accept` records what is live and not as recorded.
@@ -51,6 +52,7 @@ class DeployRequest(msgspec.Struct, frozen=True, kw_only=True):
     accept: bool = False
     orphans: bool = False
     expected: Plan | None = None
+    uploading: tuple[str, ...] = ()
     protocol: int = PROTOCOL
 
 

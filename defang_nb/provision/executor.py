@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 
 import msgspec
 
@@ -32,6 +32,9 @@ from defang_nb.provision.recovery import observe, recover
 from defang_nb.provision.state import State, base_urn
 
 __all__ = ["Applied", "apply", "drift", "observe", "recover", "refresh"]
+
+Arrival = Callable[[Resource], Awaitable[None]]
+"""Raises `DefangError` for what does not come any more."""
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +60,11 @@ async def apply(
     deployment: str,
     cancel: asyncio.Event,
     clock: Clock = SYSTEM_CLOCK,
+    arrival: Arrival | None = None,
 ) -> Applied:
     """Carry out `plan` (made from the same `desired` and `state.recorded`), and wait until all is ready.
+
+    `arrival` waits for what a resource is made from and is still on its way; its step begins then.
 
     Emits `StepStarted` and `StepFinished`; nothing for what is kept. One step's failure stops what depends on it and nothing
     else; a failed update or replacement is rolled back. Once `cancel` is set no step begins. Raises `LeaseLostError`, with
@@ -70,7 +76,7 @@ async def apply(
         unfinished = {begin.urn for begin in state.pending}
         await recover(state, types, deployment=deployment, clock=clock)
         operations = Operations(state, emit, deployment=deployment, stop=stop, limits=Limits(), clock=clock)
-        run = _Run(plan, desired, state, types, emit, operations, stop, recovered=unfinished)
+        run = _Run(plan, desired, state, types, emit, operations, stop, recovered=unfinished, arrival=arrival)
         try:
             await _all([run.step(step) for step in plan.steps])
             await run.remove_replaced()
@@ -116,6 +122,7 @@ class _Run:
         stop: asyncio.Event,
         *,
         recovered: set[str],
+        arrival: Arrival | None,
     ) -> None:
         self._plan = plan
         self._desired = {resource.urn: resource for resource in desired}
@@ -125,6 +132,7 @@ class _Run:
         self._operations = operations
         self._stop = stop
         self._recovered = recovered
+        self._arrival = arrival
         self._progress = {step.urn: _Progress() for step in plan.steps}
         self._failed: dict[str, DefangError] = {}
         self._skipped: dict[str, None] = {}
@@ -199,6 +207,8 @@ class _Run:
                 adopted = step.action is Action.ADOPT
                 self._finish(step, step.action if adopted else action, StepStatus.DONE, "adopted" if adopted else "unchanged")
                 return
+            if resource is not None and self._arrival is not None:
+                await unless(self._stop, self._arrival(resource))
             self._begun.add(step.urn)
             self._emit(StepStarted(urn=step.urn, action=action, service=step.service, title=step.title))
             await self._perform(step, action, resource, progress)

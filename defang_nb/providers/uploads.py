@@ -1,0 +1,100 @@
+"""Archives that are on their way to the stack's store while cd begins: who sends them says so, and cd waits for them.
+
+The sender's note changes for as long as it is at work. No clock is compared: one that stays the same for long has no sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Collection
+
+import msgspec
+
+from defang_nb.errors import BuildError, DefangError
+from defang_nb.model.resource import Resource
+from defang_nb.providers.base import Say
+from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
+from defang_nb.provision.ports import ObjectStore
+
+BEAT = 5.0
+"""Seconds between two changes of a note."""
+_SILENCE = 12 * BEAT
+_FIRST, _LONGEST = 0.5, 3.0
+_AGAIN = "run `up` again: what was uploaded stays"
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """`beat` counts up; `failed`: why the rest will not come, with what to do about it."""
+
+    beat: int = 0
+    failed: str = ""
+    hint: str = ""
+
+
+def note_key(deployment: str) -> str:
+    return f"uploads/{deployment}"
+
+
+async def tell(store: ObjectStore, deployment: str, note: Note) -> None:
+    await store.put(note_key(deployment), msgspec.json.encode(note))
+
+
+class Arrivals:
+    """What one deployment waits for. Who waits looks together: one round of questions at a time, more and more rarely."""
+
+    def __init__(
+        self, store: ObjectStore, deployment: str, keys: Collection[str], say: Say, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        """`say` hears that something is waited for, and "" when that is over."""
+        self._store = store
+        self._deployment = deployment
+        self._keys = keys
+        self._missing = set(keys)
+        self._say = say
+        self._clock = clock
+        self._pause = self._silent = 0.0
+        self._heard: Note | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    async def of(self, resource: Resource) -> None:
+        """Wait for what a resource's inputs name. Raises `BuildError` when nobody sends it any more, and `ProviderError`."""
+        if not self._missing:
+            return
+        inputs = msgspec.json.encode(resource.inputs)
+        keys = [key for key in self._missing if key.encode() in inputs]
+        while self._missing.intersection(keys):
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            await asyncio.shield(self._looking)
+
+    async def end(self) -> None:
+        """Nobody waits any more: the sender's note goes, in case that its sender has gone."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._keys:
+            with contextlib.suppress(DefangError):
+                await self._store.delete(note_key(self._deployment))
+
+    async def _look(self) -> None:
+        await self._clock.sleep(self._pause)
+        for key in sorted(self._missing):
+            if await self._store.list(key):
+                self._missing.discard(key)
+        if not self._missing:
+            self._say("")
+            return
+        if self._pause == 0:
+            self._say("uploading build contexts")
+        note = await self._note()
+        if note is not None and note.failed:
+            raise BuildError(f"a build context could not be uploaded: {note.failed}", hint=note.hint or _AGAIN)
+        self._silent = self._silent + self._pause if note == self._heard else 0.0
+        if self._silent > _SILENCE:
+            raise BuildError("a build context was not uploaded: who was at it is gone", hint=_AGAIN)
+        self._heard, self._pause = note, min(_LONGEST, max(_FIRST, self._pause * 1.5))
+
+    async def _note(self) -> Note | None:
+        found = await self._store.get(note_key(self._deployment))
+        return msgspec.json.decode(found.data, type=Note) if found else None

@@ -1,0 +1,98 @@
+"""cd waits for what is on its way, for as long as its sender is at work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+import pytest
+
+from defang_nb.errors import BuildError
+from defang_nb.model.resource import Resource
+from defang_nb.providers.uploads import BEAT, Arrivals, Note, note_key, tell
+from tests.provision.memory import MemoryStore
+from tests.provision.virtual import LoopClock, VirtualLoop
+
+KEY, OTHER = "contexts/1.tar.gz", "contexts/2.tar.gz"
+IMAGE = Resource(urn="shop/image/web", type="image", inputs={"source": {"context_key": KEY}})
+SERVICE = Resource(urn="shop/service/web", type="service", inputs={"image": "shop/web"})
+
+
+def run(scenario: Coroutine[None, None, float]) -> float:
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(scenario)
+    finally:
+        loop.close()
+
+
+class Counting(MemoryStore):
+    asked = 0
+
+    async def list(self, prefix: str) -> list[str]:
+        self.asked += 1
+        return await super().list(prefix)
+
+
+async def _send(store: MemoryStore, beats: int) -> None:
+    """At work for so many beats; then it is there."""
+    for beat in range(beats):
+        await tell(store, "d1", Note(beat=beat))
+        await asyncio.sleep(BEAT)
+    await store.put(KEY, b"archive")
+
+
+def test_a_long_upload_is_waited_for_and_looked_for_ever_more_rarely() -> None:
+    said: list[str] = []
+
+    async def scenario() -> float:
+        store = Counting()
+        arrivals = Arrivals(store, "d1", (KEY,), said.append, LoopClock())
+        sending = asyncio.create_task(_send(store, 60))
+        await asyncio.gather(*(arrivals.of(IMAGE) for _ in range(5)))
+        await sending
+        assert store.asked < 130, "five that wait look together"
+        await arrivals.end()
+        assert note_key("d1") not in store.objects
+        assert said == ["uploading build contexts", ""]
+        return asyncio.get_running_loop().time()
+
+    assert 300 <= run(scenario()) < 310
+
+
+def test_what_needs_nothing_of_it_does_not_wait() -> None:
+    said: list[str] = []
+
+    async def scenario() -> float:
+        await Arrivals(MemoryStore(), "d1", (KEY, OTHER), said.append, LoopClock()).of(SERVICE)
+        return asyncio.get_running_loop().time()
+
+    assert run(scenario()) == 0
+    assert said == []
+
+
+def test_a_sender_that_has_gone_is_not_waited_for() -> None:
+    said: list[str] = []
+
+    async def scenario() -> float:
+        store = MemoryStore()
+        await tell(store, "d1", Note(beat=7))
+        with pytest.raises(BuildError, match="was not uploaded: who was at it is gone"):
+            await Arrivals(store, "d1", (KEY,), said.append, LoopClock()).of(IMAGE)
+        return asyncio.get_running_loop().time()
+
+    assert 60 < run(scenario()) < 70
+
+
+def test_what_its_sender_failed_with_is_told() -> None:
+    said: list[str] = []
+
+    async def scenario() -> float:
+        store = MemoryStore()
+        await tell(store, "d1", Note(failed="the bucket is full", hint="make room"))
+        with pytest.raises(BuildError, match="could not be uploaded: the bucket is full") as caught:
+            await Arrivals(store, "d1", (KEY,), said.append, LoopClock()).of(IMAGE)
+        assert caught.value.hint == "make room"
+        return asyncio.get_running_loop().time()
+
+    assert run(scenario()) == 0
