@@ -30,10 +30,13 @@ NOW = story.START + 30
 def shown(bare: Notebook) -> list[dict[str, Any]]:
     """Everything that is published, in order, with `slot` (the display's id) and whether it is an update."""
     published: list[dict[str, Any]] = []
+    others = set(threading.enumerate())  # views of earlier tests, which may paint their last now
 
     def publish(
         data: dict[str, Any], metadata: object = None, *, transient: Any = None, update: bool = False, **_: Any
     ) -> None:
+        if threading.current_thread() in others - {threading.main_thread()}:
+            return
         published.append({"data": data, "slot": (transient or {}).get("display_id"), "update": update})
 
     bare.shell.display_pub.publish = publish
