@@ -23,6 +23,12 @@ def home() -> Path:
     return (Path(base).expanduser() / "defang-nb").absolute()
 
 
+def machine() -> Path:
+    """What all stacks of a user on this machine share, whatever their homes: a folder that is empty after a restart."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return Path(tempfile.gettempdir()) / f"defang-nb-{user}"
+
+
 @dataclass(frozen=True)
 class StackPaths:
     """The folders of one local stack. Properties only name them; `private` makes one."""
@@ -64,9 +70,7 @@ class StackPaths:
     @property
     def sockets(self) -> Path:
         """A short 0700 folder for Unix sockets (their paths may hold 107 bytes at most), one for each stack folder."""
-        digest = hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
-        user = os.getuid() if hasattr(os, "getuid") else 0
-        return Path(tempfile.gettempdir()) / f"defang-nb-{user}" / digest
+        return machine() / hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
 
 
 def private(folder: Path) -> Path:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from defang_nb.providers.local.paths import machine, private
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -105,6 +107,40 @@ class PortBook:
                 temporary.write_text(text)
                 temporary.replace(self.path)
 
+    @contextlib.contextmanager
+    def elsewhere(self) -> Iterator[Claims]:
+        """What the other stacks of this user have chosen on this machine; meanwhile none of them chooses."""
+        folder = private(machine() / "ports")
+        with (folder / "lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield Claims(folder, self.path)
+
     def owner(self, port: int) -> str:
         """The urn that `port` was given to, or ""."""
         return next((urn for urn, ports in self.read().items() if port in ports.values()), "")
+
+
+class Claims:
+    """A file for each port that a stack has chosen, with the path of its book: it holds while that book gives the port out.
+
+    So a port is ours from the moment at which it is chosen, though nobody listens there before its service is built.
+    """
+
+    def __init__(self, folder: Path, book: Path) -> None:
+        self._folder = folder
+        self._book = book
+
+    def others(self) -> set[int]:
+        """The ports that other books give out."""
+        found = set()
+        for claim in self._folder.iterdir():
+            if claim.name.isdigit() and (book := Path(claim.read_text())) != self._book:
+                if PortBook(book).owner(int(claim.name)):
+                    found.add(int(claim.name))
+                else:
+                    claim.unlink()
+        return found
+
+    def add(self, ports: Collection[int]) -> None:
+        for port in ports:
+            (self._folder / str(port)).write_text(str(self._book))

@@ -13,6 +13,7 @@ from defang_nb.model.project import Build, Dependency, Healthcheck, Managed, Man
 from defang_nb.model.project import Condition as When
 from defang_nb.model.resource import Need, Recorded, Resource
 from defang_nb.model.value import ConfigRef
+from defang_nb.providers.local.paths import StackPaths
 from defang_nb.providers.local.process.compile import compile_project
 from defang_nb.providers.local.process.engine import Engine
 from defang_nb.providers.local.process.images.image import BuiltImage
@@ -173,6 +174,21 @@ async def test_a_port_lost_to_somebody_else_is_chosen_anew(driver: Driver, free_
         assert not await driver.live(mine)
         await driver.create(mine)
     assert driver.outputs[mine.urn]["ports"][str(free_port)] != free_port
+
+
+async def test_a_port_that_another_stack_has_chosen_is_not_chosen_too(driver: Driver, tmp_path: Path, free_port: int) -> None:
+    """Nobody listens there yet: what is to listen is still being built."""
+    asked = address({"target": free_port, "published": None, "exact": False})
+    elsewhere = Engine(StackPaths(tmp_path / "elsewhere"), {})
+    other = Driver({asked.type: AddressType(elsewhere)})
+    await other.create(asked)
+    await driver.create(asked)
+    assert other.outputs[asked.urn]["ports"] == {str(free_port): free_port}
+    assert driver.outputs[asked.urn]["ports"] != other.outputs[asked.urn]["ports"]
+    await other.delete(asked)
+    again = address({"target": free_port, "published": None, "exact": False}, name="again")
+    await driver.create(again)
+    assert driver.outputs[again.urn]["ports"] == {str(free_port): free_port}, "it was given back"
 
 
 async def test_an_image_goes_when_no_service_uses_it(driver: Driver, engine: Engine, image: Path, free_port: int) -> None:

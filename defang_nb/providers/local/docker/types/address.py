@@ -79,8 +79,9 @@ class AddressType(DockerType):
 
     def _allocate(self, urn: str, wanted: Sequence[Mapping[str, Json]]) -> tuple[dict[str, int], int]:
         """The ports, or the one that can't be had now."""
-        with self.engine.book.changing() as entries:
+        with self.engine.book.elsewhere() as claims, self.engine.book.changing() as entries:
             before = entries.get(urn, {})
+            away = claims.others()
             refused = self._fronts.refused()
             others = {port for other, given in entries.items() if other != urn for port in given.values()}
             given: dict[str, int] = {}
@@ -88,11 +89,12 @@ class AddressType(DockerType):
                 previous = before.get(str(each["target"]))
                 if previous in refused and not each["exact"]:
                     previous = None
-                port = _choose(each, previous, others | set(given.values()))
+                port = _choose(each, previous, others | away | set(given.values()))
                 if port in others or (port != previous and ports.problem(port) == "taken"):
                     return {}, port
                 given[str(each["target"])] = port
             entries[urn] = given
+            claims.add(given.values())
             return given, 0
 
 

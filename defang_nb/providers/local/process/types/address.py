@@ -85,15 +85,19 @@ class AddressType(EngineType):
 
     def _allocate(self, urn: str, wanted: Sequence[Mapping[str, Json]]) -> dict[str, int]:
         ours = self.engine.listening(parse_urn(urn)[0])
-        with self.engine.book.changing() as entries:
+        with self.engine.book.elsewhere() as claims, self.engine.book.changing() as entries:
             before = entries.get(urn, {})
             others = {port for other, given in entries.items() if other != urn for port in given.values()}
+            away = claims.others()
             given: dict[str, int] = {}
             for each in wanted:
                 target, published, exact = each["target"], each["published"], each["exact"]
                 previous = before.get(str(target))
-                given[str(target)] = _choose(target, published, exact, previous, others | set(given.values()), ours)
+                # Who asks for one port is told who listens there; whoever chose it and does not yet may be done first.
+                avoid = others | set(given.values()) | (set() if exact else away)
+                given[str(target)] = _choose(target, published, exact, previous, avoid, ours)
             entries[urn] = given
+            claims.add(given.values())
             return given
 
 
