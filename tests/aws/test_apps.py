@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from defang_nb.version import __version__
 from tests.aws.handle import REGION, ROOT, Simulation, until
 from tests.e2e.dockerd import Dockerd
 from tests.e2e.registry import Registry
@@ -139,10 +139,15 @@ def nothing_is_left(simulation: Simulation) -> list[str]:
     return left
 
 
-if os.environ.get("DEFANG_TEST_CD_IMAGE"):  # some minutes: all that cd needs is installed from the package index
-
-    def test_the_image_of_cd_is_built_by_kaniko(desk: Desk) -> None:
-        desk.simulation.runners()
-        shutil.copytree(APPS / "hello", desk.folder, dirs_exist_ok=True)
-        desk.run("up")
-        desk.run("down", "-p", "hello", "--yes")
+def test_the_image_of_cd_is_built_by_kaniko_once(desk: Desk, dockerd: Dockerd, registry: Registry) -> None:
+    """From the package that is installed here, in the account, with all that it needs."""
+    base = f"{registry.address}/docker/library/python:3.13-slim"
+    dockerd.docker("tag", "python:3.12-slim", base)
+    dockerd.docker("push", "-q", base)
+    desk.simulation.runners()
+    shutil.copytree(APPS / "hello", desk.folder, dirs_exist_ok=True)
+    assert "building cd's image" in desk.run("up")
+    assert "building cd's image" not in desk.run("down", "-p", "hello", "--yes")
+    [image] = desk.simulation.client("ecr").list_images(repositoryName="defang/cd")["imageIds"]
+    assert image["imageTag"].startswith(f"{__version__}-")
+    assert desk.simulation.problems() == []

@@ -36,7 +36,8 @@ def options(engine: Engine, container: Container, environment: dict[str, str]) -
 
 
 def arguments(engine: Engine, given: list[str]) -> list[str]:
-    """ECR's host becomes the real registry, spoken to without TLS; and that is the mirror of the hub, as none may be reached.
+    """ECR's host becomes the real registry, spoken to without TLS; and that is the mirror of the hub and of
+    Amazon's public registry, as none may be reached.
 
     A presigned address of S3 becomes `s3://…`: Kaniko takes no plain http.
     """
@@ -44,6 +45,7 @@ def arguments(engine: Engine, given: list[str]) -> list[str]:
     registry = engine.registry.address
     if registry:
         made += ["--insecure", "--insecure-pull", f"--insecure-registry={registry}", f"--registry-mirror={registry}"]
+        made += [f"--registry-map=public.ecr.aws={registry}"]
     return made
 
 
