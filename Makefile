@@ -47,7 +47,7 @@ goldens: setup ## keep what cells show in each state anew, in tests/render/golde
 	RECORD_GOLDENS=1 $(BIN)/python -m pytest -q tests/notebook/test_shown.py
 
 e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screenshots in artifacts/)
-	$(BIN)/python -m pytest -q -p no:randomly -m e2e
+	$(BIN)/python -m pytest -q -p no:randomly -m e2e -n $(JOBS) --dist loadgroup
 
 crash-matrix: setup ## kill cd at every boundary of its journal, one after the other (some minutes), as a table
 	$(BIN)/python -m tests.crash.matrix
