@@ -3,6 +3,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 JOBS ?= 2
+# As root each of several starts a container engine of its own; else they would share the one that answers.
+E2E_JOBS ?= $(if $(filter 0,$(shell id -u)),$(JOBS),1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab test goldens check e2e crash-matrix fuzz fuzz-engine fuzz-compose bench compare screenshots proto format clean
@@ -47,7 +49,7 @@ goldens: setup ## keep what cells show in each state anew, in tests/render/golde
 	RECORD_GOLDENS=1 $(BIN)/python -m pytest -q tests/notebook/test_shown.py
 
 e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screenshots in artifacts/)
-	$(BIN)/python -m pytest -q -p no:randomly -m e2e -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -q -p no:randomly -m e2e -n $(E2E_JOBS) --maxschedchunk 1
 
 crash-matrix: setup ## kill cd at every boundary of its journal, one after the other (some minutes), as a table
 	$(BIN)/python -m tests.crash.matrix

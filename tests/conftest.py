@@ -22,14 +22,6 @@ settings.register_profile("fuzz", deadline=None, max_examples=10_000, phases=_PH
 settings.load_profile("test")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """End-to-end tests run two at a time: those that share an engine of containers one after the other, others by module."""
-    for item in items:
-        if isinstance(item, pytest.Function) and item.get_closest_marker("e2e"):
-            group = "containers" if "dockerd" in item.fixturenames else item.module.__name__
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A `DEFANG_NB_HOME` of its own, whose cd ends soon when idle. What still runs for it afterwards is ended."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import subprocess
 import tarfile
@@ -18,7 +17,7 @@ from typing import Any
 
 from docker.errors import ImageNotFound
 
-from tests.e2e.packages import UnavailableError, install
+from tests.e2e.packages import UnavailableError, cache, install, one_at_a_time
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 PIP_FREE = 'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED'
@@ -81,26 +80,30 @@ def _changes(repository: str) -> list[str]:
 
 def _rootfs(repository: str) -> Path:
     """The tar of an image's files, from the cache folder or made now."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "defang-nb" / "bases"
-    cache.mkdir(parents=True, exist_ok=True)
+    kept = cache("bases")
     recipe = hashlib.sha256(repr((DEBIAN, UNWANTED, PIP_FREE, PYTHON_LINKS, POSTGRES, STORES, _suite())).encode()).hexdigest()[
         :12
     ]
-    path = cache / f"{repository.replace('/', '-')}-{recipe}.tar"
-    if not path.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            made = Path(folder) / "rootfs.tar"
-            match repository:
-                case "busybox":
-                    _busybox(made)
-                case "python" | "debian":
-                    _debian(made, DEBIAN, PIP_FREE, PYTHON_LINKS)
-                case "postgres" | "redis":
-                    _debian(made, (STORES[repository],), *_store(repository, Path(folder)))
-                case _:
-                    raise UnavailableError(f"the tests can't make the image {repository}")
-            made.replace(path)
+    path = kept / f"{repository.replace('/', '-')}-{recipe}.tar"
+    with one_at_a_time("bases"):
+        if not path.exists():
+            _make(repository, path)
     return path
+
+
+def _make(repository: str, path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / "rootfs.tar"
+        match repository:
+            case "busybox":
+                _busybox(made)
+            case "python" | "debian":
+                _debian(made, DEBIAN, PIP_FREE, PYTHON_LINKS)
+            case "postgres" | "redis":
+                _debian(made, (STORES[repository],), *_store(repository, Path(folder)))
+            case _:
+                raise UnavailableError(f"the tests can't make the image {repository}")
+        made.replace(path)
 
 
 def _busybox(path: Path) -> None:

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.e2e.dockerd import Dockerd, without
-from tests.e2e.packages import UnavailableError, install
+from tests.e2e.packages import UnavailableError, install, one_at_a_time
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import kaniko as kaniko_script
@@ -107,7 +107,8 @@ def kaniko(dockerd: Dockerd) -> str:
     if given:
         return given
     try:
-        program = kaniko_script.executor()
+        with one_at_a_time("kaniko"):
+            program = kaniko_script.executor()
     except kaniko_script.KanikoError as problem:
         without(f"no Kaniko for the tests: {problem}")
     with dockerd.client() as client:
