@@ -78,6 +78,8 @@ CELLS = (
     ("%defang restart -p all --stack local web", ""),
     ("%defang logs --tail 5 --since 1h --until 1s -p all --stack local web", ""),
     ("%defang logs --follow --until 1s", ""),
+    ("%defang logs --filter GET --type run", ""),
+    ("%defang tail --since 1h --until 1s --tail 5 --filter GET --type run -p all --stack local web", ""),
     ("%defang scale web=1 -p all --stack local --detach --output dep", ""),
     ("dep.wait()", ""),
     ("%defang stats --no-stream -p all --stack local", ""),

@@ -353,7 +353,7 @@ def test_after_a_laptops_sleep_the_view_is_right_again(shared_lab: Lab, page: Pa
     view = output(page, "dep = %defang up")
     expect(view).to_contain_text("waiting 2", timeout=UP_TIMEOUT)
     asleep = everything_of(lab)
-    assert len(asleep) >= 4, "server, kernel, cd and the build"
+    assert len(asleep) >= 3, "server, kernel and cd; what the build runs may be between two commands"
     for process in asleep:
         process.suspend()
     page.wait_for_timeout(8000)

@@ -72,6 +72,7 @@ async def health(connection: Database) -> dict[str, str]:
 async def add(points: list[Point], connection: Database) -> Fit:
     async with connection.cursor() as cursor:
         await cursor.executemany("INSERT INTO points (x, y) VALUES (%s, %s)", [(point.x, point.y) for point in points])
+    await connection.commit()  # before the answer: who has it may ask at once for what follows from the points
     return await fit(connection)
 
 

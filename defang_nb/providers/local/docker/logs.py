@@ -17,6 +17,8 @@ from defang_nb.providers.local.docker.stamped import NANO, Line, Mark, Stream
 
 _LOOK = 1.0
 """Seconds between looks for containers that came since."""
+_SILENT = 10.0
+"""Seconds without a line after which Podman is asked again for what came since."""
 _ORDER = 0.02
 """Seconds in which the lines of several containers are put in order before they are given."""
 
@@ -112,7 +114,8 @@ class _Following:
                 self._threads[id_].start()
 
     def _follow(self, found: Mapping[str, Any]) -> None:
-        id_, client = found["Id"], self._engine.connect(timeout=None)  # a quiet service is no dead engine
+        # A quiet service is no dead engine; but Podman's stream may miss that a file has grown, so it is asked for anew.
+        id_, client = found["Id"], self._engine.connect(timeout=_SILENT if self._engine.found().name == "Podman" else None)
         mark = self._marks.setdefault(id_, Mark())
         stream, since = Stream(mark), max(mark.moment // NANO, self._query.since or 0) or None
         try:
