@@ -9,6 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from threading import Event
 
 import msgspec
 
@@ -21,11 +22,12 @@ _DOWNLOADED = "context.tar.gz"
 """Kaniko puts what it downloads into the context itself, under this name, and `COPY . .` would carry it into the image."""
 
 
-def archive(manifest: Manifest, path: Path, *, for_kaniko: bool = False) -> None:
+def archive(manifest: Manifest, path: Path, *, for_kaniko: bool = False, given_up: Event | None = None) -> None:
     """Write `manifest`'s files to `path`: sorted, times 0, owner 0, links as links; with memory for a few chunks.
 
     `for_kaniko`: for an executor that fetches it from an object store; its ignore file then names what is not to be copied.
-    Raises `BuildError` when a file is no longer what the manifest says.
+    Once `given_up` is set it ends soon. Raises `BuildError` then, when a file is no longer what the manifest says, and when
+    there is no room; then there is nothing at `path`.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     if for_kaniko:
@@ -33,8 +35,13 @@ def archive(manifest: Manifest, path: Path, *, for_kaniko: bool = False) -> None
     try:
         with temporary.open("wb") as raw:
             for piece in compress(_tar(manifest)):
+                if given_up is not None and given_up.is_set():
+                    raise BuildError(f"the packing of {manifest.context} was given up")
                 raw.write(piece)
         temporary.replace(path)
+    except OSError as error:
+        message = f"can't pack {manifest.context} into {path.parent}: {error.strerror}"
+        raise BuildError(message, hint="make room there, or name another folder in TMPDIR, and run up again") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -44,13 +51,10 @@ def _guarded(manifest: Manifest) -> Manifest:
     if any(entry.path == _DOWNLOADED for entry in manifest.entries):
         return manifest  # the context has such a file of its own, which takes the place of the download
     name = manifest.ignore_file or ".dockerignore"
-    there = name in manifest.inline or manifest.ignore_file
-    try:
-        text = manifest.inline.get(name) or (Path(manifest.context, name).read_text(encoding="utf-8-sig") if there else "")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(f"can't pack {Path(manifest.context, name)}: {error}", hint=_AGAIN) from error
-    text = f"{text.rstrip()}\n{_DOWNLOADED}\n" if there else f"{_DOWNLOADED}\n{name}\n"
-    data = text.encode()
+    # As it was when it was digested: what it says now may be something else.
+    text = manifest.ignore_text.rstrip()
+    text = f"{text}\n{_DOWNLOADED}\n" if manifest.ignore_file else f"{_DOWNLOADED}\n{name}\n"
+    data = text.encode(errors="surrogateescape")
     own = Entry(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
     entries = sorted([*(each for each in manifest.entries if each.path != name), own], key=lambda each: each.path)
     return msgspec.structs.replace(manifest, entries=tuple(entries), inline={**manifest.inline, name: text})
@@ -81,8 +85,9 @@ def _tar(manifest: Manifest) -> Iterator[bytes]:
         yield _header(entry)
         if entry.kind == "file":
             content = manifest.inline.get(entry.path)
-            pieces = _read(f"{manifest.context}/{entry.path}", entry.size) if content is None else [content.encode()]
-            yield from _checked(pieces, entry, f"{manifest.context}/{entry.path}")
+            path = f"{manifest.context}/{entry.path}"
+            pieces = _read(path, entry.size) if content is None else [content.encode(errors="surrogateescape")]
+            yield from _checked(pieces, entry, path)
             yield b"\0" * (-entry.size % tarfile.BLOCKSIZE)
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
 

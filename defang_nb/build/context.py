@@ -47,13 +47,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything in a context, in order of path. `digest` (sha256, hex) depends on `entries` only.
 
-    `inline` are files that are no files of the folder: their paths, and what is in them.
+    `inline` are files that are no files of the folder: their paths, and what is in them. `ignore_text` is what was in
+    `ignore_file` (bytes that are not UTF-8 as surrogates).
     """
 
     context: str
     entries: tuple[Entry, ...]
     digest: str
     ignore_file: str = ""
+    ignore_text: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
     inline: Mapping[str, str] = {}
 
@@ -110,6 +112,7 @@ def manifest(
         entries=tuple(entries),
         digest=digest,
         ignore_file=rules.file,
+        ignore_text=rules.text,
         diagnostics=warnings,
         inline=added,
     )

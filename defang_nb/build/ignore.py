@@ -47,13 +47,14 @@ class Rule:
 
 
 class Ignore:
-    """The rules of one context; `file` is where they are from ("" for the default).
+    """The rules of one context; `file` is where they are from ("" for the default), and `text` what is in it.
 
     Raises `ValueError` with the number of the pattern (from 0) and what is wrong with it.
     """
 
-    def __init__(self, patterns: Sequence[str], file: str = "") -> None:
+    def __init__(self, patterns: Sequence[str], file: str = "", text: str = "") -> None:
         self.file = file
+        self.text = text
         self.rules: list[Rule] = []
         for number, each in enumerate(patterns):
             try:
@@ -108,7 +109,7 @@ def load(context: Path, dockerfile: str) -> Ignore:
             continue
         lines = patterns(text)
         try:
-            return Ignore([line for _, line in lines], name)
+            return Ignore([line for _, line in lines], name, text)
         except ValueError as error:
             number, said = lines[error.args[0]][0], error.args[1]
             position = Position(name, number)

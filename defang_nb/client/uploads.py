@@ -1,28 +1,32 @@
-"""What a deployment's builds need and the stack's store lacks: packed here, and sent beside all else that goes on."""
+"""What a deployment's builds need and the stack's store lacks: packed and sent from here, beside all else that goes on."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import tempfile
-from collections.abc import Awaitable, Sequence
+import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from defang_nb.errors import DefangError
+from defang_nb.errors import BuildError, DefangError, ProviderError
 from defang_nb.providers.base import Say
-from defang_nb.providers.uploads import BEAT, Note, note_key, tell
+from defang_nb.providers.uploads import AGAIN, BEAT, Failure, Note, note_key, tell
 
 if TYPE_CHECKING:
     from defang_nb.build import Packed
     from defang_nb.provision.ports import ObjectStore
 
-_SOON = 0.5
-"""Seconds that a deployment waits for its uploads before it begins without them: most are done by then."""
+T = TypeVar("T")
+
+_AT_ONCE = 8
+"""So many are packed and sent at once: fewer than a store has threads, or the note could not be kept fresh."""
 
 
 class Uploads:
-    """Of one deployment. `pack`, `begin`, then `unsent` tells what is still to come; `end` always, whatever happened."""
+    """Of one deployment. `begin`, then `unsent` tells what is still to come; `end` always, whatever happened."""
 
     def __init__(self, store: ObjectStore, deployment: str, *, for_kaniko: bool) -> None:
         """`for_kaniko`: the builder fetches contexts from the store by itself."""
@@ -30,88 +34,101 @@ class Uploads:
         self._deployment = deployment
         self._for_kaniko = for_kaniko
         self._scratch = contextlib.ExitStack()
-        self._packed: dict[str, Path] = {}
-        self._sending: asyncio.Task[None] | None = None
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._given_up = threading.Event()
+        self._each: dict[str, asyncio.Task[None]] = {}
+        self._beating: asyncio.Task[None] | None = None
 
-    async def pack(self, prepared: Sequence[Packed], say: Say) -> None:
-        """Archive what is lacking. Raises `BuildError` for what can't be packed, `ProviderError`, before anything is sent."""
+    async def begin(self, prepared: Sequence[Packed], say: Say) -> None:
+        """Pack and send what is lacking; that goes on by itself. Raises `BuildError` and `ProviderError` before it does."""
         wanted = {each.key: each for each in prepared}
         held = await asyncio.gather(*(self._store.list(key) for key in wanted))
         lacking = [each for each, found in zip(wanted.values(), held, strict=True) if not found]
         if not lacking:
             return
         say(_described(lacking))
-        folder = Path(self._scratch.enter_context(tempfile.TemporaryDirectory(prefix="defang-nb-", ignore_cleanup_errors=True)))
-        await _all([self._archive(each, folder) for each in lacking])
+        folder = self._folder()
+        await tell(self._store, self._deployment, Note())
+        self._each = {each.key: asyncio.create_task(self._send(each, folder / Path(each.key).name)) for each in lacking}
+        self._beating = asyncio.create_task(self._beat())
 
-    async def begin(self) -> None:
-        """Send what was packed; that goes on by itself."""
-        if self._packed:
-            await tell(self._store, self._deployment, Note())
-            self._sending = asyncio.create_task(self._send())
+    async def unless_failed(self, doing: asyncio.Task[T]) -> T:
+        """What `doing` gives. Raises at once what something can't be packed or sent for, where that comes first."""
+        waited: set[asyncio.Task[Any]] = {doing, *self._each.values()}
+        while not doing.done():
+            done, waited = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        return doing.result()
 
-    async def unsent(self) -> tuple[str, ...]:
-        """The keys of what is not sent yet, though there was a moment for it. Raises what sending failed with."""
-        if self._sending is None:
-            return ()
-        done, _ = await asyncio.wait({self._sending}, timeout=_SOON)
-        if done:
-            self._sending.result()
-        return tuple(self._packed)
+    @property
+    def unsent(self) -> tuple[str, ...]:
+        """The keys of what is not there yet."""
+        return tuple(key for key, task in self._each.items() if not _well(task))
 
     async def sent(self) -> bool:
-        """Wait until all is; False when it failed, which cd tells by the note."""
-        if self._sending is not None:
-            await asyncio.wait({self._sending})
-            return not self._sending.cancelled() and self._sending.exception() is None
-        return True
+        """Wait until all is; False when something will not be, which cd tells by the note."""
+        await asyncio.gather(*self._each.values(), return_exceptions=True)
+        return not self.unsent
 
     async def end(self) -> None:
         """What is not sent by now is not sent any more."""
-        if self._sending is not None:
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+        self._given_up.set()
+        if self._beating is not None:
+            at_work = (*self._each.values(), self._beating)
+            for each in at_work:
+                each.cancel()
+            await asyncio.gather(*at_work, return_exceptions=True)
             with contextlib.suppress(DefangError):
                 await self._store.delete(note_key(self._deployment))
         self._scratch.close()
 
-    async def _archive(self, each: Packed, folder: Path) -> None:
+    def _folder(self) -> Path:
+        try:
+            made = tempfile.TemporaryDirectory(prefix="defang-nb-", ignore_cleanup_errors=True)
+        except OSError as error:
+            hint = "make room, or name another folder in TMPDIR"
+            raise BuildError(f"there is no place to pack build contexts in: {error.strerror}", hint=hint) from error
+        return Path(self._scratch.enter_context(made))
+
+    async def _send(self, each: Packed, path: Path) -> None:
         from defang_nb.build import archive
 
-        path = folder / Path(each.key).name
-        await asyncio.to_thread(archive, each.manifest, path, for_kaniko=each.for_builder and self._for_kaniko)
-        self._packed[each.key] = path
-
-    async def _send(self) -> None:
-        beating = asyncio.create_task(self._beat())
-        try:
-            await _all([self._send_one(key, path) for key, path in self._packed.items()])
-        except DefangError as error:
-            beating.cancel()
-            with contextlib.suppress(DefangError):
-                await tell(self._store, self._deployment, Note(failed=error.message, hint=error.hint))
-            raise
-        finally:
-            beating.cancel()
-
-    async def _send_one(self, key: str, path: Path) -> None:
-        await self._store.upload(key, path)
-        del self._packed[key]
+        async with self._turns:
+            for_kaniko = each.for_builder and self._for_kaniko
+            await asyncio.to_thread(archive, each.manifest, path, for_kaniko=for_kaniko, given_up=self._given_up)
+            try:
+                await self._store.upload(each.key, path)
+            except ProviderError as error:
+                what = f"the {'build context' if each.for_builder else 'folder'} {each.manifest.context}"
+                raise ProviderError(f"{what} could not be uploaded: {error.message}", hint=error.hint or AGAIN) from error
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _beat(self) -> None:
-        beat = 0
-        while True:
-            await asyncio.sleep(BEAT)
-            beat += 1
+        """Tell that this is at work, and at once what has failed: again and again, since telling may fail too."""
+        for beat in itertools.count(1):
+            if at_work := [each for each in self._each.values() if not each.done()]:
+                await asyncio.wait(at_work, timeout=BEAT, return_when=asyncio.FIRST_EXCEPTION)
+            elif self.unsent:
+                await asyncio.sleep(BEAT)
+            else:
+                return
             with contextlib.suppress(DefangError):  # the next one may get through
-                await tell(self._store, self._deployment, Note(beat=beat))
+                await tell(self._store, self._deployment, Note(beat=beat, failures=self._failures()))
+
+    def _failures(self) -> dict[str, Failure]:
+        failed = {key: task.exception() for key, task in self._each.items() if task.done() and not task.cancelled()}
+        return {key: _failure(error) for key, error in failed.items() if error is not None}
 
 
-async def _all(doing: Sequence[Awaitable[None]]) -> None:
-    """Do all, to their ends; the first failure is raised then."""
-    for result in await asyncio.gather(*doing, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
+def _well(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _failure(error: BaseException) -> Failure:
+    if isinstance(error, DefangError):
+        return Failure(error.message, error.hint)
+    return Failure(f"internal error: {type(error).__name__}: {error}", "please report it")
 
 
 def _described(lacking: Sequence[Packed]) -> str:

@@ -53,9 +53,9 @@ class Workspace:
         return History(await self.provider.store())
 
     async def start(self, request: DeployRequest, prepared: Sequence[Packed], say: Say) -> Uploads:
-        """Pack what the store lacks (nothing for a dry run), and hand the request to a cd, launched if need be.
+        """Hand the request to a cd, launched if need be; what the store lacks is packed and sent meanwhile, but for a dry run.
 
-        What is given goes on sending what was packed, so that nothing that is slow to make waits for it; the caller ends it.
+        What is given goes on with that, so that nothing that is slow to make waits for it; the caller ends it.
         """
         if not request.dry_run:
             await self.provider.prepare(say)
@@ -64,10 +64,9 @@ class Workspace:
         uploads = Uploads(await self.provider.store(), request.deployment, for_kaniko=self.stack.provider != "local")
         connecting = asyncio.create_task(self._connect(say))
         try:
-            await uploads.pack(() if request.dry_run else prepared, say)
-            await uploads.begin()
-            cd = await connecting
-            await self._hand_over(msgspec.structs.replace(request, uploading=await uploads.unsent()), cd, say)
+            await uploads.begin(() if request.dry_run else prepared, say)
+            cd = await uploads.unless_failed(connecting)
+            await self._hand_over(msgspec.structs.replace(request, uploading=uploads.unsent), cd, say)
         except BaseException:
             await uploads.end()
             connecting.cancel()

@@ -1,4 +1,4 @@
-"""Archives that are on their way to the stack's store while cd begins: who sends them says so, and cd waits for them.
+"""Archives that are packed and sent to the stack's store while cd is at work: who does that says so, and cd waits for them.
 
 The sender's note changes for as long as it is at work. No clock is compared: one that stays the same for long has no sender.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -20,16 +20,22 @@ from defang_nb.provision.ports import ObjectStore
 BEAT = 5.0
 """Seconds between two changes of a note."""
 _SILENCE = 12 * BEAT
-_FIRST, _LONGEST = 0.5, 3.0
-_AGAIN = "run `up` again: what was uploaded stays"
+_FIRST, _LONGEST = 0.1, 3.0
+AGAIN = "run `up` again: what was uploaded stays"
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why something does not come, and what to do about it."""
+
+    message: str
+    hint: str
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """`beat` counts up; `failed`: why the rest will not come, with what to do about it."""
+    """`beat` counts up; `failures` are the keys of what will not come."""
 
     beat: int = 0
-    failed: str = ""
-    hint: str = ""
+    failures: Mapping[str, Failure] = {}
 
 
 def note_key(deployment: str) -> str:
@@ -51,6 +57,7 @@ class Arrivals:
         self._deployment = deployment
         self._keys = keys
         self._missing = set(keys)
+        self._failures: Mapping[str, Failure] = {}
         self._say = say
         self._clock = clock
         self._pause = self._silent = 0.0
@@ -58,12 +65,14 @@ class Arrivals:
         self._looking: asyncio.Task[None] | None = None
 
     async def of(self, resource: Resource) -> None:
-        """Wait for what a resource's inputs name. Raises `BuildError` when nobody sends it any more, and `ProviderError`."""
+        """Wait for what a resource's inputs name. Raises `BuildError` when that does not come, and `ProviderError`."""
         if not self._missing:
             return
         inputs = msgspec.json.encode(resource.inputs)
-        keys = [key for key in self._missing if key.encode() in inputs]
-        while self._missing.intersection(keys):
+        keys = {key for key in self._missing if key.encode() in inputs}
+        while waited := self._missing & keys:
+            if failed := [self._failures[key] for key in sorted(waited) if key in self._failures]:
+                raise BuildError(failed[0].message, hint=failed[0].hint)
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
             await asyncio.shield(self._looking)
@@ -82,17 +91,16 @@ class Arrivals:
         for key in sorted(self._missing):
             if await self._store.list(key):
                 self._missing.discard(key)
-        if not self._missing:
+        note = await self._note() if self._missing else None
+        self._failures = note.failures if note else self._failures
+        if self._missing <= self._failures.keys():
             self._say("")
             return
         if self._pause == 0:
             self._say("uploading build contexts")
-        note = await self._note()
-        if note is not None and note.failed:
-            raise BuildError(f"a build context could not be uploaded: {note.failed}", hint=note.hint or _AGAIN)
         self._silent = self._silent + self._pause if note == self._heard else 0.0
         if self._silent > _SILENCE:
-            raise BuildError("a build context was not uploaded: who was at it is gone", hint=_AGAIN)
+            raise BuildError("a build context was not uploaded: who was at it is gone", hint=AGAIN)
         self._heard, self._pause = note, min(_LONGEST, max(_FIRST, self._pause * 1.5))
 
     async def _note(self) -> Note | None:

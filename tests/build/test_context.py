@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import tarfile
+import threading
 import time
 
 import pytest
@@ -192,14 +193,30 @@ def test_a_file_that_grows_or_shrinks_while_it_is_packed_is_told(context, tmp_pa
         archive(old, tmp_path / "a.tar.gz")
 
 
+def test_what_is_given_up_and_what_finds_no_place_leaves_nothing(context, tmp_path):
+    given_up = threading.Event()
+    given_up.set()
+    with pytest.raises(BuildError, match="was given up"):
+        archive(manifest(context), tmp_path / "a.tar.gz", given_up=given_up)
+    with pytest.raises(BuildError, match=rf"can't pack {context} into {tmp_path}/gone: No such file") as caught:
+        archive(manifest(context), tmp_path / "gone" / "a.tar.gz")
+    assert "TMPDIR" in caught.value.hint
+    assert not list(tmp_path.glob("*.tar.gz*"))
+
+
 @pytest.mark.parametrize("given", ["", "*.md\n"])
 def test_what_an_executor_downloads_into_the_context_is_named_in_its_ignore_file(context, tmp_path, given):
     if given:
         (context / ".dockerignore").write_text(given)
-    archive(manifest(context), tmp_path / "a.tar.gz", for_kaniko=True)
+    found = manifest(context)
+    archive(found, tmp_path / "a.tar.gz", for_kaniko=True)
     unpack(tmp_path / "a.tar.gz", tmp_path / "out")
     rules = (tmp_path / "out" / ".dockerignore").read_text().splitlines()
     assert rules == (["*.md", "context.tar.gz"] if given else ["context.tar.gz", ".dockerignore"])
+    (context / ".dockerignore").write_text("*.py\n")
+    archive(found, tmp_path / "later.tar.gz", for_kaniko=True)
+    assert (tmp_path / "later.tar.gz").read_bytes() == (tmp_path / "a.tar.gz").read_bytes(), "as it was digested"
+    (context / ".dockerignore").write_text(given)
     (context / "context.tar.gz").write_text("one of its own")
     archive(manifest(context), tmp_path / "a.tar.gz", for_kaniko=True)
     unpack(tmp_path / "a.tar.gz", tmp_path / "own")

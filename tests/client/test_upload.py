@@ -1,8 +1,9 @@
-"""What a workspace uploads, beside what, and what keeps it from that."""
+"""What a workspace packs and uploads, beside what, and what keeps it from that."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -10,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from defang_nb.build import Prepared, prepare
-from defang_nb.client import begin, loop
+from defang_nb.client import api, begin, loop
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.workspace import Workspace
 from defang_nb.compose import Source, load
@@ -21,6 +22,7 @@ from defang_nb.model.stack import Stack
 from defang_nb.model.view import DeploymentView
 from defang_nb.provision.ports import ObjectStore
 from tests.client.conftest import App, until
+from tests.client.packing import Packing, held, pipes
 
 
 class SlowStore:
@@ -58,6 +60,10 @@ class Away:
     def open(self, *, failing: bool = False) -> None:
         self._store.failing = failing
         loop.call_soon(self._store.gate.set)
+
+    @property
+    def notes(self) -> list[str]:
+        return loop.run(self._store.list("uploads/"))  # type: ignore[no-any-return]
 
 
 def asked(folder: Path, text: str) -> tuple[DeployRequest, list[Prepared]]:
@@ -104,16 +110,17 @@ def test_what_needs_no_build_is_made_while_contexts_are_uploaded(uploading: tupl
     assert deployment.wait_accepted(60).wait(60).accepted
     with urlopen(deployment.endpoints["web"], timeout=10) as answer:
         assert answer.status == 200
-    assert loop.run(notes(away)) == []
+    assert away.notes == []
 
 
-def test_an_upload_that_fails_fails_what_needs_it(uploading: tuple[Deployment, Away]) -> None:
+def test_an_upload_that_fails_fails_what_needs_it(uploading: tuple[Deployment, Away], app: App) -> None:
     deployment, away = uploading
     away.open(failing=True)
-    with pytest.raises(DeploymentFailedError, match="could not be uploaded: the line is cut") as caught:
+    what = f"the build context {app.folder} could not be uploaded: the line is cut"
+    with pytest.raises(DeploymentFailedError, match=what) as caught:
         deployment.wait(60)
     assert caught.value.hint == "mend it"
-    assert loop.run(notes(away)) == []
+    assert away.notes == []
 
 
 def test_a_deployment_is_cancelled_while_contexts_are_uploaded(uploading: tuple[Deployment, Away]) -> None:
@@ -121,10 +128,61 @@ def test_a_deployment_is_cancelled_while_contexts_are_uploaded(uploading: tuple[
     deployment.cancel()
     with pytest.raises(DeploymentCancelledError):
         deployment.wait(60)
-    assert loop.run(notes(away)) == []
+    assert away.notes == []
 
 
-async def notes(away: Away) -> list[str]:
-    """The notes of those that upload."""
-    found: list[str] = await (await away.store()).list("uploads/")
-    return found
+@pytest.fixture
+def packing(app: App) -> Iterator[Packing]:
+    """A deployment of which everything is made that its build is not needed for, while its context is still being packed."""
+    (app.folder / "page.html").write_text("the last file")
+    request, prepared = asked(app.folder, (app.folder / "compose.yaml").read_text())
+    with held(Workspace(request.stack), request, prepared, app.folder / "app.py") as packing:
+        until(packing.deployment, provisioned)
+        assert packing.deployment.begun
+        assert not packing.deployment.accepted, "it still needs this process"
+        assert not any("image" in urn for urn in packing.deployment.view.steps), "which can't be built yet"
+        assert packing.deployment.view.detail == "uploading build contexts"
+        assert packing.contexts == []
+        yield packing
+
+
+@pipes
+def test_what_needs_no_build_is_made_while_contexts_are_packed(packing: Packing, app: App) -> None:
+    app.open()
+    packing.give()
+    deployment = packing.deployment.wait(60)
+    assert deployment.accepted
+    with urlopen(deployment.endpoints["web"], timeout=10) as answer:
+        assert answer.status == 200
+    assert packing.notes == []
+    assert len(packing.contexts) == 1
+
+
+@pipes
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_context_that_changes_while_all_else_is_made_is_built_by_the_next_up(packing: Packing, app: App, gone: bool) -> None:
+    last = app.folder / "page.html"
+    if gone:
+        last.unlink()
+        what = rf"can't pack {last}: No such file"
+    else:
+        last.write_text("another one!!")
+        what = rf"{last} changed while it was being packed"
+    packing.give()
+    with pytest.raises(DeploymentFailedError, match=what) as caught:
+        packing.deployment.wait(60)
+    assert "name the file in .dockerignore" in caught.value.hint
+    assert caught.value.exit_code == BuildError.exit_code
+    assert (packing.contexts, packing.notes) == ([], [])
+    packing.mend()
+    app.open()
+    assert api.up(working_dir=app.folder).services["web"].state.value == "DEPLOYMENT_COMPLETED"
+
+
+@pipes
+def test_a_deployment_is_cancelled_while_contexts_are_packed(packing: Packing) -> None:
+    packing.deployment.cancel()
+    with pytest.raises(DeploymentCancelledError):
+        packing.deployment.wait(60)
+    packing.give()
+    assert (packing.contexts, packing.notes) == ([], [])

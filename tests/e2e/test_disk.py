@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from defang_nb.errors import ProviderError
+from defang_nb.build import archive, manifest
+from defang_nb.build.context import MIB
+from defang_nb.errors import BuildError, ProviderError
 from defang_nb.model.events import Outcome
 from tests.crash.matrix import FIRST, NOTHING, Lane, Tally, prepared
 
@@ -70,6 +72,17 @@ def test_a_disk_that_gets_full_in_the_middle(lane: Lane) -> None:
         assert len(lane.cloud.things()) == 20
         assert lane.deploy(FIRST).view.message == "nothing to change"
     assert len(ended) >= 3, "the disk was never full: nothing was tested"
+
+
+def test_an_archive_that_finds_no_room(lane: Lane, tmp_path: Path) -> None:
+    (tmp_path / "random.bin").write_bytes(os.urandom(2 * MIB))
+    place = lane.root / "store" / "archives"
+    place.mkdir()
+    fill(lane.root / "store", 1024)
+    with pytest.raises(BuildError, match=f"can't pack {tmp_path} into {place}: No space left on device") as caught:
+        archive(manifest(tmp_path), place / "a.tar.gz")
+    assert "make room there, or name another folder in TMPDIR" in caught.value.hint
+    assert list(place.iterdir()) == []
 
 
 def test_a_store_that_becomes_read_only(lane: Lane) -> None:

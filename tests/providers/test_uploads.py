@@ -9,12 +9,13 @@ import pytest
 
 from defang_nb.errors import BuildError
 from defang_nb.model.resource import Resource
-from defang_nb.providers.uploads import BEAT, Arrivals, Note, note_key, tell
+from defang_nb.providers.uploads import BEAT, Arrivals, Failure, Note, note_key, tell
 from tests.provision.memory import MemoryStore
 from tests.provision.virtual import LoopClock, VirtualLoop
 
 KEY, OTHER = "contexts/1.tar.gz", "contexts/2.tar.gz"
 IMAGE = Resource(urn="shop/image/web", type="image", inputs={"source": {"context_key": KEY}})
+ANOTHER = Resource(urn="shop/image/api", type="image", inputs={"source": {"context_key": OTHER}})
 SERVICE = Resource(urn="shop/service/web", type="service", inputs={"image": "shop/web"})
 
 
@@ -89,10 +90,32 @@ def test_what_its_sender_failed_with_is_told() -> None:
 
     async def scenario() -> float:
         store = MemoryStore()
-        await tell(store, "d1", Note(failed="the bucket is full", hint="make room"))
-        with pytest.raises(BuildError, match="could not be uploaded: the bucket is full") as caught:
+        await tell(store, "d1", Note(failures={KEY: Failure("a.txt is gone", "put it back")}))
+        with pytest.raises(BuildError, match=r"a\.txt is gone") as caught:
             await Arrivals(store, "d1", (KEY,), said.append, LoopClock()).of(IMAGE)
-        assert caught.value.hint == "make room"
+        assert caught.value.hint == "put it back"
         return asyncio.get_running_loop().time()
 
     assert run(scenario()) == 0
+
+
+def test_one_failure_is_no_other_ones() -> None:
+    said: list[str] = []
+
+    async def scenario() -> float:
+        store = MemoryStore()
+        await tell(store, "d1", Note())
+        arrivals = Arrivals(store, "d1", (KEY, OTHER), said.append, LoopClock())
+        other = asyncio.create_task(arrivals.of(ANOTHER))
+        one = asyncio.create_task(arrivals.of(IMAGE))
+        await asyncio.sleep(BEAT)
+        await tell(store, "d1", Note(beat=1, failures={KEY: Failure("a.txt is gone", "put it back")}))
+        with pytest.raises(BuildError, match=r"a\.txt is gone"):
+            await one
+        assert not other.done()
+        await store.put(OTHER, b"archive")
+        await other
+        assert said == ["uploading build contexts", ""]
+        return asyncio.get_running_loop().time()
+
+    assert run(scenario()) < 60
