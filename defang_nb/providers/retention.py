@@ -3,7 +3,8 @@
 Of each project the latest `STORIES` deployments stay, with their requests and events, and beyond them the latest `up` that went
 well and whatever runs. Build contexts stay for the latest `CONTEXTS` deployments that brought a project up: those can be built
 again. A context that no kept deployment names is deleted `GRACE` seconds after that was first noticed, since a workspace may
-have looked for it just now and be about to ask for it. What a crash leaves here is deleted the next time.
+have looked for it just now and be about to ask for it. What a crash leaves here is deleted the next time,
+and so are the notes of uploads that died with their cd.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 import msgspec
 
 from defang_nb.model.events import Kind, Outcome
+from defang_nb.providers import uploads
 from defang_nb.providers.history import History
 from defang_nb.provision.ports import ObjectStore
 
@@ -31,14 +33,19 @@ async def tidy(store: ObjectStore, project: str, now: float) -> None:
     history = History(store)
     ids = await history.ids(project)
     if len(ids) > STORIES + _SLACK:
-        running = {each.id for each in await history.unfinished()}
+        running = await _running(history)
         good = {each.id for each in await history.latest(project, 1, kind=Kind.UP, outcome=Outcome.SUCCEEDED)}
         for each in ids[:-STORIES]:
             if each not in running | good:
                 await history.forget(project, each)
+    await uploads.sweep(store, lambda: _running(history))
     held = await store.list(_CONTEXTS)
     if len(held) > CONTEXTS:
         await _sweep(store, held, await _wanted(history), now)
+
+
+async def _running(history: History) -> set[str]:
+    return {each.id for each in await history.unfinished()}
 
 
 async def _wanted(history: History) -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import msgspec
 
@@ -38,12 +38,27 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     failures: Mapping[str, Failure] = {}
 
 
+_NOTES = "uploads/"
+
+
 def note_key(deployment: str) -> str:
-    return f"uploads/{deployment}"
+    return f"{_NOTES}{deployment}"
 
 
 async def tell(store: ObjectStore, deployment: str, note: Note) -> None:
     await store.put(note_key(deployment), msgspec.json.encode(note))
+
+
+async def sweep(store: ObjectStore, running: Callable[[], Awaitable[Collection[str]]]) -> None:
+    """Delete the notes of who died, with the cd that waited. Who is at work all the same puts another one soon.
+
+    `running` tells the deployments that go on; it is asked only where there are notes.
+    """
+    if notes := await store.list(_NOTES):
+        kept = {note_key(each) for each in await running()}
+        for key in notes:
+            if key not in kept:
+                await store.delete(key)
 
 
 class Arrivals:

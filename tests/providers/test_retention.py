@@ -11,6 +11,7 @@ from defang_nb.model.request import DeployRequest
 from defang_nb.model.stack import Stack
 from defang_nb.providers.history import History
 from defang_nb.providers.retention import CONTEXTS, GRACE, STORIES, tidy
+from defang_nb.providers.uploads import Note, note_key, tell
 from tests.provision.fakecloud import Crash
 from tests.provision.memory import MemoryStore
 
@@ -87,6 +88,14 @@ async def test_previews_count_as_stories_but_need_no_contexts(kept: Kept) -> Non
     for now in (0.0, GRACE):
         await tidy(kept.store, "shop", now)
     assert await kept.contexts() == [1]
+
+
+async def test_the_notes_of_uploads_that_died_go(kept: Kept) -> None:
+    ended, running = await kept.deploy(Outcome.FAILED), await kept.deploy(None)
+    for each in (ended, running, "never-begun"):
+        await tell(kept.store, each, Note())
+    await tidy(kept.store, "shop", 0.0)
+    assert await kept.store.list("uploads/") == [note_key(running)]
 
 
 async def test_folders_of_static_files_stay_as_long_as_contexts(kept: Kept) -> None:
