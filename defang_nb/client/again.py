@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from defang_nb.client import begin, loop
-from defang_nb.client.deployment import Deployment
+from defang_nb.client import loop
+from defang_nb.client.checked import examine, refuse
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import NotFoundError, UsageError
 from defang_nb.model.events import DeploymentSummary, Kind, Outcome
 from defang_nb.model.request import DeployRequest, new_id
 from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.provision.owner import this_person
 
 if TYPE_CHECKING:
     from defang_nb.providers.history import History
@@ -21,20 +22,20 @@ _LOOKED_AT = 50
 """So many earlier deployments are looked through for one to go back to."""
 
 
-def start_rollback(
-    workspace: Workspace, deployment: str | None, project: str | None, *, dry_run: bool, yes: bool,
-    wait_timeout: float | None, lease_wait: float,
-) -> Deployment:  # fmt: skip
-    """See `api.start_rollback`."""
+def asked(
+    workspace: Workspace, deployment: str | None, project: str | None, *, dry_run: bool = False, yes: bool = False,
+    wait_timeout: float | None = None, lease_wait: float = 0.0,
+) -> DeployRequest:  # fmt: skip
+    """What `api.start_rollback` asks of cd, and raises."""
 
     async def chosen() -> tuple[DeploymentSummary, DeployRequest]:
         history = await workspace.history()
         return await (_named(history, deployment, project) if deployment else _before(history, project or ""))
 
     summary, request = loop.run(chosen())
-    checked = begin.examine(workspace, request.project, {})
-    begin.refuse(checked)
-    again = DeployRequest(
+    checked = examine(workspace, request.project, {})
+    refuse(checked)
+    return DeployRequest(
         deployment=new_id(),
         kind=Kind.PREVIEW if dry_run else Kind.UP,
         stack=workspace.stack,
@@ -45,10 +46,9 @@ def start_rollback(
         yes=yes,
         wait_timeout=wait_timeout,
         lease_wait=lease_wait,
-        by=begin.person(),
+        by=this_person(),
         rollback_of=summary.id,
     )
-    return begin.start(workspace, again, ())
 
 
 async def _named(history: History, deployment: str, project: str | None) -> tuple[DeploymentSummary, DeployRequest]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from defang_nb.client import again, begin, costs, loop, past
-from defang_nb.client.begin import Checked, Files, Inputs
+from defang_nb.client.begin import Files, Inputs
+from defang_nb.client.checked import Checked
 from defang_nb.client.control import execute, restart, start_exec, stats
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.overview import overview
@@ -257,9 +258,10 @@ def start_rollback(
     """
     workspace = _workspace(stack, working_dir)
     name = project if deployment else _project(workspace, project, working_dir)
-    return again.start_rollback(
+    request = again.asked(
         workspace, deployment, name, dry_run=dry_run, yes=yes, wait_timeout=wait_timeout, lease_wait=lease_wait
     )
+    return Deployment.begin(workspace, request)
 
 
 def rollback(

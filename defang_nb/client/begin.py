@@ -5,37 +5,33 @@ All that can be known to be wrong is found here, before anything is touched.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from defang_nb.client import loop
+from defang_nb.client.checked import Checked, examine, refuse
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.plans import read_plan
 from defang_nb.client.stacks import load_stack
 from defang_nb.client.workspace import Workspace
-from defang_nb.errors import ComposeError, ConfigMissingError, NotFoundError, UnsupportedError, UsageError
-from defang_nb.model.events import Diagnosed, Event, Kind, Payload, Requested
+from defang_nb.errors import ComposeError, UsageError
+from defang_nb.model.events import Kind
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
-from defang_nb.model.request import DeployRequest, introduce, new_id
-from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.model.request import DeployRequest, new_id
 from defang_nb.model.stack import Stack
-from defang_nb.model.value import ConfigRef
-from defang_nb.model.view import DeploymentView, reduce
-from defang_nb.providers.base import Say
+from defang_nb.model.view import DeploymentView
+from defang_nb.provision.owner import this_person
 
 if TYPE_CHECKING:
     from defang_nb.build import Packed
-    from defang_nb.client.uploads import Uploads
     from defang_nb.compose import Loaded
 
 Files = Sequence[str | Path]
-Quote = Callable[[Iterable[Diagnostic]], tuple[Diagnostic, ...]]
 
 
 @dataclass(frozen=True)
@@ -65,21 +61,6 @@ class Inputs:
     @property
     def folder(self) -> Path:
         return Path(self.working_dir or ".").expanduser().absolute()
-
-
-class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """A loaded project. `canonical` is it with everything resolved, as plain values; `missing` are the unset configuration
-    values, each with the services that need it; `diagnostics` are the loader's and the provider's findings.
-    """
-
-    project: Project
-    canonical: Mapping[str, Any]
-    diagnostics: tuple[Diagnostic, ...] = ()
-    missing: Mapping[str, tuple[str, ...]] = {}
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        return tuple(each for each in self.diagnostics if each.severity is Severity.ERROR)
 
 
 def check(inputs: Inputs) -> Checked:
@@ -120,10 +101,10 @@ def start_up(
         yes=yes,
         wait_timeout=wait_timeout,
         lease_wait=lease_wait,
-        by=person(),
+        by=this_person(),
         expected=expected,
     )
-    return start(workspace, request, prepared)
+    return Deployment.begin(workspace, request, prepared)
 
 
 def start_down(
@@ -139,9 +120,9 @@ def start_down(
         yes=yes,
         wait_timeout=wait_timeout,
         lease_wait=lease_wait,
-        by=person(),
+        by=this_person(),
     )
-    return start(workspace, request, ())
+    return Deployment.begin(workspace, request)
 
 
 def start_refresh(workspace: Workspace, project: str, *, accept: bool = False, repair: bool = False) -> Deployment:
@@ -153,9 +134,9 @@ def start_refresh(workspace: Workspace, project: str, *, accept: bool = False, r
         project=Project(name=project, services={}),
         accept=accept,
         repair=repair,
-        by=person(),
+        by=this_person(),
     )
-    return start(workspace, request, ())
+    return Deployment.begin(workspace, request)
 
 
 def attach(workspace: Workspace, deployment: str, project: str | None) -> Deployment:
@@ -168,66 +149,6 @@ def attach(workspace: Workspace, deployment: str, project: str | None) -> Deploy
         )
 
     return Deployment(workspace, loop.run(find()))
-
-
-def refuse(checked: Checked, quoted: Quote = tuple) -> None:
-    """Raises what keeps a checked project from being deployed: `UnsupportedError`, `ConfigMissingError`.
-
-    `quoted` puts the lines of the project's texts to findings about them, where those are at hand.
-    """
-    if checked.errors:
-        first, more = checked.errors[0], len(checked.errors) - 1
-        message = first.message + (f" (and {more} more)" if more else "")
-        raise UnsupportedError(message, hint=first.hint, diagnostics=checked.errors)
-    if checked.missing:
-        raise _missing(checked, quoted)
-
-
-def examine(workspace: Workspace, project: Project, canonical: Mapping[str, Any], found: Sequence[Diagnostic] = ()) -> Checked:
-    """What the provider makes of a project, beside what was `found` before."""
-    findings = (*found, *workspace.provider.check(project))
-    needed = project.config_keys()
-    names = set(loop.run(workspace.provider.config.names(project.name))) if needed else set()
-    missing = {key: services for key, services in needed.items() if key not in names}
-    return Checked(project=project, canonical=canonical, diagnostics=findings, missing=missing)
-
-
-def project_here(folder: Path) -> str | None:
-    """The name of the project whose Compose file is here (or above), if there is one that can be read."""
-    from defang_nb.compose import load
-
-    try:
-        return load(None, working_dir=folder).project.name
-    except (ComposeError, NotFoundError):
-        return None
-
-
-def start(workspace: Workspace, request: DeployRequest, prepared: Sequence[Packed]) -> Deployment:
-    """A deployment that gets under way by itself."""
-
-    async def begin(say: Say) -> Uploads:
-        return await workspace.start(request, prepared, say)
-
-    return Deployment(workspace, _first_view(request), begin)
-
-
-def _first_view(request: DeployRequest) -> DeploymentView:
-    """What the workspace knows itself, to be seen until cd speaks."""
-    payloads: list[Payload] = [
-        Requested(
-            kind=request.kind,
-            project=request.project.name,
-            stack=request.stack.name,
-            provider=request.stack.provider,
-            by=request.by,
-            services=introduce(request.project),
-        )
-    ]
-    payloads += [Diagnosed(diagnostic=each) for each in request.diagnostics]
-    view, now = DeploymentView(id=request.deployment), time.time()
-    for number, payload in enumerate(payloads, 1):
-        view = reduce(view, Event(deployment=request.deployment, sequence=number, time=now, payload=payload))
-    return msgspec.structs.replace(view, sequence=0)
 
 
 def _check(workspace: Workspace, inputs: Inputs) -> tuple[Checked, Loaded]:
@@ -277,39 +198,3 @@ def _prepare(loaded: Loaded, without: Path | None, *, away: bool) -> tuple[Proje
         return project, tuple(each.source for each in built), [*sites, *built]
     except ComposeError as error:
         raise ComposeError(error.message, hint=error.hint, diagnostics=loaded.quoted(error.diagnostics)) from None
-
-
-def _missing(checked: Checked, quoted: Quote) -> ConfigMissingError:
-    lines = [f"{key} (needed by {', '.join(services)})" for key, services in checked.missing.items()]
-    first = next(iter(checked.missing))
-    hint = f"`config set {first}` sets it" + (", and so on for the others" if len(lines) > 1 else "")
-    found = quoted(_unset(checked.project, key) for key in checked.missing)
-    return ConfigMissingError(f"configuration is not set: {'; '.join(lines)}", hint=hint, diagnostics=found)
-
-
-def _unset(project: Project, key: str) -> Diagnostic:
-    """Where a configuration value that isn't set is asked for first."""
-    places = [
-        (service.name, f"services.{service.name}.{part}.{name}")
-        for service in project.services.values()
-        for part, texts in (("environment", service.environment), ("build.args", service.build.args if service.build else {}))
-        for name, text in texts.items()
-        if ConfigRef(key) in text
-    ]
-    service, path = places[0] if places else ("", "")
-    return Diagnostic(
-        severity=Severity.ERROR,
-        code="config-missing",
-        message=f"{key} is not set",
-        hint=f"`config set {key}` sets it, or give it a value in .env or an env file",
-        position=project.position(path),
-        path=path,
-        service=service,
-    )
-
-
-def person() -> str:
-    """Who asks, for people."""
-    from defang_nb.provision.owner import this_person
-
-    return this_person()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from defang_nb.client import begin
-from defang_nb.client.begin import Checked, Inputs
+from defang_nb.client.begin import Inputs
+from defang_nb.client.checked import Checked, refuse
 from defang_nb.client.stack_files import MODE, REGION, checked
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import DefangError
@@ -34,7 +35,7 @@ def estimate(inputs: Inputs, *, mode: str | None = None, region: str | None = No
     workspace = Workspace(msgspec.structs.replace(stack, provider="aws", settings=settings))
     loaded = begin.load_project(workspace, inputs)
     found = (*loaded.diagnostics, *workspace.provider.check(loaded.project))
-    begin.refuse(Checked(project=loaded.project, canonical=loaded.canonical, diagnostics=found), loaded.quoted)
+    refuse(Checked(project=loaded.project, canonical=loaded.canonical, diagnostics=found), loaded.quoted)
     return estimate(loaded.project, modes.mode_of({MODE: name}), mode_name=name, region=there)
 
 

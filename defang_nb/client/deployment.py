@@ -10,22 +10,25 @@ import concurrent.futures
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from defang_nb import errors
-from defang_nb.client import loop
+from defang_nb.client import again, loop
 from defang_nb.client.held import Held
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import CdError, DefangError, DeploymentCancelledError, DeploymentFailedError
-from defang_nb.model.events import Event, Finished, Outcome, Payload, Stage, StageChanged
+from defang_nb.model.events import Diagnosed, Event, Finished, Outcome, Payload, Requested, Stage, StageChanged
 from defang_nb.model.pace import Pace, remaining
+from defang_nb.model.request import DeployRequest, introduce
 from defang_nb.model.source import Severity
 from defang_nb.model.view import DeploymentView, reduce
+from defang_nb.providers.base import Say
 
 if TYPE_CHECKING:
+    from defang_nb.build import Packed
     from defang_nb.client.uploads import Uploads
     from defang_nb.model.status import LogRecord
     from defang_nb.model.view import ServiceView
@@ -37,7 +40,7 @@ Subscriber = Callable[[DeploymentView, Event], None]
 """Called on the engine's thread, in order, with the view after the event. Events with sequence 0 are the workspace's own
 (uploads, a cd being launched, or why it could not be): they show in the view and are part of no stored story."""
 
-Start = Callable[[Callable[[str], None]], Awaitable["Uploads"]]
+Start = Callable[[Say], Awaitable["Uploads"]]
 """Gets a deployment under way; is given what to call to say what it is doing. It gives what it still needs this process for."""
 
 _log = logging.getLogger(__name__)
@@ -66,6 +69,15 @@ class Deployment:
         self._accepted: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._over: concurrent.futures.Future[None] = concurrent.futures.Future()
         loop.submit(self._live(start))
+
+    @classmethod
+    def begin(cls, workspace: Workspace, request: DeployRequest, prepared: Sequence[Packed] = ()) -> Deployment:
+        """A new one, which gets under way by itself; `prepared` are the contexts that its images are built from."""
+
+        async def start(say: Say) -> Uploads:
+            return await workspace.start(request, prepared, say)
+
+        return cls(workspace, _first_view(request), start)
 
     def __repr__(self) -> str:
         return f"<Deployment {self.id} of {self.project} to {self.stack}: {self.status}>"
@@ -183,11 +195,7 @@ class Deployment:
         return self._start_rollback(None)
 
     def _start_rollback(self, which: str | None) -> Deployment:
-        from defang_nb.client import again
-
-        return again.start_rollback(
-            self._workspace, which, self.project, dry_run=False, yes=False, wait_timeout=None, lease_wait=0.0
-        )
+        return Deployment.begin(self._workspace, again.asked(self._workspace, which, self.project))
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Have `callback` called for everything that is told from now on; the returned function ends that.
@@ -283,6 +291,25 @@ class Deployment:
         if cause is not None:
             failure.exit_code = cause.exit_code
         return failure
+
+
+def _first_view(request: DeployRequest) -> DeploymentView:
+    """What the workspace knows itself, to be seen until cd speaks."""
+    payloads: list[Payload] = [
+        Requested(
+            kind=request.kind,
+            project=request.project.name,
+            stack=request.stack.name,
+            provider=request.stack.provider,
+            by=request.by,
+            services=introduce(request.project),
+        )
+    ]
+    payloads += [Diagnosed(diagnostic=each) for each in request.diagnostics]
+    view, now = DeploymentView(id=request.deployment), time.time()
+    for number, payload in enumerate(payloads, 1):
+        view = reduce(view, Event(deployment=request.deployment, sequence=number, time=now, payload=payload))
+    return msgspec.structs.replace(view, sequence=0)
 
 
 def _error_class(payload: Payload) -> type[DefangError] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from defang_nb.client import begin, loop
+from defang_nb.client import loop
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import StateDamagedError
 from defang_nb.model.events import Kind
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest, new_id
+from defang_nb.provision.owner import this_person
 from defang_nb.provision.ports import Live
 from defang_nb.provision.state import State
 from defang_nb.provision.strays import owned, strays
@@ -64,6 +65,6 @@ def start_removal(workspace: Workspace, project: str) -> Deployment:
         project=Project(name=project, services={}),
         orphans=True,
         yes=True,
-        by=begin.person(),
+        by=this_person(),
     )
-    return begin.start(workspace, request, ())
+    return Deployment.begin(workspace, request)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from defang_nb.client import begin, loop
+from defang_nb.client import loop
+from defang_nb.client.checked import examine, refuse
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.place import project_of, workspace_of
 from defang_nb.client.workspace import Workspace
@@ -16,6 +17,7 @@ from defang_nb.model.events import Kind, Outcome
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest, new_id
 from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.provision.owner import this_person
 
 
 def start_scale(
@@ -30,8 +32,8 @@ def start_scale(
     if (request := loop.run(_latest(workspace, name))) is None:
         raise NotFoundError(f"no deployment of {name!r} that went well is kept", hint="run `up` first")
     scaled = _scaled(request.project, replicas)
-    checked = begin.examine(workspace, scaled, {})
-    begin.refuse(checked)
+    checked = examine(workspace, scaled, {})
+    refuse(checked)
     said = ", ".join(f"{name} to {count}" for name, count in replicas.items())
     note = Diagnostic(severity=Severity.INFO, code="scale", message=f"scales {said}, until the next `up`")
     again = DeployRequest(
@@ -41,9 +43,9 @@ def start_scale(
         project=scaled,
         images=request.images,
         diagnostics=(note, *checked.diagnostics),
-        by=begin.person(),
+        by=this_person(),
     )
-    return begin.start(workspace, again, ())
+    return Deployment.begin(workspace, again)
 
 
 async def _latest(workspace: Workspace, project: str) -> DeployRequest | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from defang_nb.build import Prepared
-from defang_nb.client import begin, loop
+from defang_nb.client import loop
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.workspace import Workspace
 from defang_nb.model.request import DeployRequest
@@ -61,6 +61,6 @@ def held(workspace: Workspace, request: DeployRequest, prepared: Sequence[Prepar
     file.unlink()
     os.mkfifo(file)
     try:
-        yield Packing(begin.start(workspace, request, prepared), file, workspace, content)
+        yield Packing(Deployment.begin(workspace, request, prepared), file, workspace, content)
     finally:
         os.close(os.open(file, os.O_RDWR | os.O_NONBLOCK))  # who still waits for it reads that it is empty

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from defang_nb.build import Prepared, prepare
-from defang_nb.client import api, begin, loop
+from defang_nb.client import api, loop
 from defang_nb.client.deployment import Deployment
 from defang_nb.client.workspace import Workspace
 from defang_nb.compose import Source, load
@@ -93,7 +93,7 @@ def uploading(app: App) -> tuple[Deployment, Away]:
     request, prepared = asked(app.folder, (app.folder / "compose.yaml").read_text())
     workspace = Workspace(request.stack)
     away = Away(workspace)
-    deployment = begin.start(workspace, request, prepared)
+    deployment = Deployment.begin(workspace, request, prepared)
     until(deployment, provisioned)
     assert not deployment.done
     assert deployment.begun
