@@ -108,6 +108,7 @@ class TerminalHost:
             self.note(f"\n{goes_on(deployment, Face.CLI)}")
         elif deployment.begun:
             self.note("\ninterrupted before all was uploaded: what needs that is not built; run `up` again")
+            deployment.leave()
         else:
             self.note("\ninterrupted before the deployment began")
 

@@ -64,6 +64,7 @@ class Deployment:
         self._latest: Event | None = None
         self._pace = Pace()
         self._subscribers: list[Subscriber] = []
+        self._uploads: Uploads | None = None
         self._error: DefangError | None = None
         self._begun: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._accepted: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -167,6 +168,11 @@ class Deployment:
             raise self._failure()
         return self
 
+    def leave(self) -> None:
+        """This process is about to end: cd is told what it will not upload, so that no build waits for it."""
+        if self._uploads is not None and not self.done:
+            loop.run(self._uploads.leave())
+
     def logs(
         self, service: str | None = None, *, follow: bool = False, since: float | str | None = None, tail: int | None = None
     ) -> Iterator[LogRecord]:
@@ -222,12 +228,11 @@ class Deployment:
     async def _live(self, start: Start | None) -> None:
         """Its life on the engine's thread."""
         beside: list[asyncio.Task[None]] = []
-        uploads: Uploads | None = None
         try:
             if start is not None:
-                uploads = await start(self._say)
+                self._uploads = await start(self._say)
             self._begun.set_result(None)
-            beside = [asyncio.create_task(self._accept(uploads)), asyncio.create_task(self._learn())]
+            beside = [asyncio.create_task(self._accept()), asyncio.create_task(self._learn())]
             async for event in self._workspace.follow(self.project, self.id):
                 self._hear(event)
         except DefangError as error:
@@ -238,12 +243,12 @@ class Deployment:
         finally:
             for each in beside:
                 each.cancel()
-            if uploads is not None:
-                await uploads.end()
+            if self._uploads is not None:
+                await self._uploads.end()
             self._over.set_result(None)
 
-    async def _accept(self, uploads: Uploads | None) -> None:
-        if uploads is None or await uploads.sent():
+    async def _accept(self) -> None:
+        if self._uploads is None or await self._uploads.sent():
             self._accepted.set_result(None)
 
     async def _learn(self) -> None:

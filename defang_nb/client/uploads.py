@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from defang_nb.errors import BuildError, DefangError, ProviderError
 from defang_nb.providers.base import Say
-from defang_nb.providers.uploads import AGAIN, BEAT, Failure, Note, note_key, tell
+from defang_nb.providers.uploads import AGAIN, BEAT, GONE, Failure, Note, note_key, tell
 
 if TYPE_CHECKING:
     from defang_nb.build import Packed
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 _AT_ONCE = 8
 """So many are packed and sent at once: fewer than a store has threads, or the note could not be kept fresh."""
+_LEAVING = 3.0
+"""Seconds for who leaves to say so."""
 
 
 class Uploads:
@@ -71,17 +73,27 @@ class Uploads:
         await asyncio.gather(*self._each.values(), return_exceptions=True)
         return not self.unsent
 
+    async def leave(self) -> None:
+        """What is not sent by now is not sent any more, and cd need not wait for it."""
+        await self._stop()
+        with contextlib.suppress(DefangError, TimeoutError):
+            failures = {key: Failure(GONE, AGAIN) for key in self.unsent} | self._failures()
+            await asyncio.wait_for(tell(self._store, self._deployment, Note(failures=failures)), _LEAVING)
+
     async def end(self) -> None:
-        """What is not sent by now is not sent any more."""
-        self._given_up.set()
+        """The deployment is over: what is not sent by now is not sent any more."""
+        await self._stop()
         if self._beating is not None:
-            at_work = (*self._each.values(), self._beating)
-            for each in at_work:
-                each.cancel()
-            await asyncio.gather(*at_work, return_exceptions=True)
             with contextlib.suppress(DefangError):
                 await self._store.delete(note_key(self._deployment))
         self._scratch.close()
+
+    async def _stop(self) -> None:
+        self._given_up.set()
+        at_work = [*self._each.values(), *([self._beating] if self._beating else [])]
+        for each in at_work:
+            each.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
 
     def _folder(self) -> Path:
         try:

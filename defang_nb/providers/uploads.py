@@ -1,6 +1,7 @@
 """Archives that are packed and sent to the stack's store while cd is at work: who does that says so, and cd waits for them.
 
-The sender's note changes for as long as it is at work. No clock is compared: one that stays the same for long has no sender.
+The sender's note changes for as long as it is at work. No clock is compared: one that stays the same for long has no sender, or
+one that sleeps, as laptops do; that is no harm for as long as something else is at work too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 import msgspec
 
 from defang_nb.errors import BuildError, DefangError
+from defang_nb.model.events import Payload, StepFinished, StepStarted
 from defang_nb.model.resource import Resource
 from defang_nb.providers.base import Say
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
@@ -21,7 +23,7 @@ BEAT = 5.0
 """Seconds between two changes of a note."""
 _SILENCE = 12 * BEAT
 _FIRST, _LONGEST = 0.1, 3.0
-AGAIN = "run `up` again: what was uploaded stays"
+GONE, AGAIN = "a build context was not uploaded: who was at it is gone", "run `up` again: what was uploaded stays"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -67,7 +69,7 @@ class Arrivals:
     def __init__(
         self, store: ObjectStore, deployment: str, keys: Collection[str], say: Say, clock: Clock = SYSTEM_CLOCK
     ) -> None:
-        """`say` hears that something is waited for, and "" when that is over."""
+        """`say` hears what is waited for, and "" when that is over."""
         self._store = store
         self._deployment = deployment
         self._keys = keys
@@ -77,7 +79,16 @@ class Arrivals:
         self._clock = clock
         self._pause = self._silent = 0.0
         self._heard: Note | None = None
+        self._said = ""
+        self._working: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
+
+    def hear(self, payload: Payload) -> None:
+        """What the deployment tells: its steps, of which some may be at work."""
+        if isinstance(payload, StepStarted):
+            self._working.add(payload.urn)
+        elif isinstance(payload, StepFinished):
+            self._working.discard(payload.urn)
 
     async def of(self, resource: Resource) -> None:
         """Wait for what a resource's inputs name. Raises `BuildError` when that does not come, and `ProviderError`."""
@@ -109,14 +120,19 @@ class Arrivals:
         note = await self._note() if self._missing else None
         self._failures = note.failures if note else self._failures
         if self._missing <= self._failures.keys():
-            self._say("")
+            self._tell("")
             return
-        if self._pause == 0:
-            self._say("uploading build contexts")
         self._silent = self._silent + self._pause if note == self._heard else 0.0
-        if self._silent > _SILENCE:
-            raise BuildError("a build context was not uploaded: who was at it is gone", hint=AGAIN)
+        asleep = self._silent > _SILENCE
+        if asleep and not self._working:
+            raise BuildError(GONE, hint=AGAIN)
+        self._tell("uploading build contexts" + (": who is at it has been silent for a while" if asleep else ""))
         self._heard, self._pause = note, min(_LONGEST, max(_FIRST, self._pause * 1.5))
+
+    def _tell(self, detail: str) -> None:
+        if detail != self._said:
+            self._said = detail
+            self._say(detail)
 
     async def _note(self) -> Note | None:
         found = await self._store.get(note_key(self._deployment))

@@ -180,6 +180,15 @@ def test_a_context_that_changes_while_all_else_is_made_is_built_by_the_next_up(p
 
 
 @pipes
+def test_a_workspace_that_leaves_while_it_packs_is_not_waited_for(packing: Packing) -> None:
+    packing.deployment.leave()
+    with pytest.raises(DeploymentFailedError, match="who was at it is gone") as caught:
+        packing.deployment.wait(30)
+    assert caught.value.hint == "run `up` again: what was uploaded stays"
+    assert (packing.contexts, packing.notes) == ([], [])
+
+
+@pipes
 def test_a_deployment_is_cancelled_while_contexts_are_packed(packing: Packing) -> None:
     packing.deployment.cancel()
     with pytest.raises(DeploymentCancelledError):

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 import pytest
 
 from defang_nb.errors import BuildError
+from defang_nb.model.events import StepFinished, StepStarted, StepStatus
+from defang_nb.model.plan import Action
 from defang_nb.model.resource import Resource
 from defang_nb.providers.uploads import BEAT, Arrivals, Failure, Note, note_key, tell
 from tests.provision.memory import MemoryStore
@@ -83,6 +85,32 @@ def test_a_sender_that_has_gone_is_not_waited_for() -> None:
         return asyncio.get_running_loop().time()
 
     assert 60 < run(scenario()) < 70
+
+
+def test_a_sender_that_sleeps_is_waited_for_while_something_else_is_at_work() -> None:
+    said: list[str] = []
+    database = "shop/database/db"
+
+    async def scenario() -> float:
+        store = MemoryStore()
+        arrivals = Arrivals(store, "d1", (KEY, OTHER), said.append, LoopClock())
+        await tell(store, "d1", Note())
+        arrivals.hear(StepStarted(urn=database, action=Action.CREATE))
+        one, other = asyncio.create_task(arrivals.of(IMAGE)), asyncio.create_task(arrivals.of(ANOTHER))
+        await asyncio.sleep(300)
+        await tell(store, "d1", Note(beat=1))
+        await store.put(KEY, b"archive")
+        await one
+        await asyncio.sleep(300)
+        assert not other.done()
+        arrivals.hear(StepFinished(urn=database, action=Action.CREATE, status=StepStatus.DONE))
+        with pytest.raises(BuildError, match="who was at it is gone"):
+            await other
+        silent = "uploading build contexts: who is at it has been silent for a while"
+        assert said == ["uploading build contexts", silent] * 2
+        return asyncio.get_running_loop().time()
+
+    assert 600 < run(scenario()) < 610
 
 
 def test_what_its_sender_failed_with_is_told() -> None:
