@@ -15,18 +15,7 @@ from defang_nb.cd.narrator import Narrator
 from defang_nb.cd.repair import Repair
 from defang_nb.cd.story import Story
 from defang_nb.errors import BuildError, DefangError, ProviderError, UsageError
-from defang_nb.model.events import (
-    Diagnosed,
-    Finished,
-    Kind,
-    Outcome,
-    Payload,
-    Planned,
-    Requested,
-    ServiceInfo,
-    Stage,
-    StageChanged,
-)
+from defang_nb.model.events import Diagnosed, Finished, Kind, Outcome, Planned, Requested, ServiceInfo, Stage, StageChanged
 from defang_nb.model.plan import Action, Plan, Step
 from defang_nb.model.request import DeployRequest, introduce
 from defang_nb.model.resource import Recorded, Resource
@@ -293,14 +282,10 @@ class Run:
             state.recorded[step.urn] for step in plan.steps if step.action is Action.DELETE and step.urn in state.recorded
         ]
         arrivals = Arrivals(self.store, deployment, self.request.uploading, self._tell_upload)
-
-        def hear(payload: Payload) -> None:
-            arrivals.hear(payload)
-            narrator.hear(payload)
-
+        emit = arrivals.hearing(narrator.hear)
         try:
             applied = await apply(
-                plan, desired, state, types, hear, deployment=deployment, cancel=self._cancel, arrival=arrivals.of
+                plan, desired, state, types, emit, deployment=deployment, cancel=self._cancel, arrival=arrivals.of
             )
         finally:
             await arrivals.end()

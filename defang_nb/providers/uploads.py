@@ -17,7 +17,7 @@ from defang_nb.model.events import Payload, StepFinished, StepStarted
 from defang_nb.model.resource import Resource
 from defang_nb.providers.base import Say
 from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
-from defang_nb.provision.ports import ObjectStore
+from defang_nb.provision.ports import Emit, ObjectStore
 
 BEAT = 5.0
 """Seconds between two changes of a note."""
@@ -83,12 +83,17 @@ class Arrivals:
         self._working: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
 
-    def hear(self, payload: Payload) -> None:
-        """What the deployment tells: its steps, of which some may be at work."""
-        if isinstance(payload, StepStarted):
-            self._working.add(payload.urn)
-        elif isinstance(payload, StepFinished):
-            self._working.discard(payload.urn)
+    def hearing(self, emit: Emit) -> Emit:
+        """`emit`, through which is known what is at work."""
+
+        def hear(payload: Payload) -> None:
+            if isinstance(payload, StepStarted):
+                self._working.add(payload.urn)
+            elif isinstance(payload, StepFinished):
+                self._working.discard(payload.urn)
+            emit(payload)
+
+        return hear
 
     async def of(self, resource: Resource) -> None:
         """Wait for what a resource's inputs name. Raises `BuildError` when that does not come, and `ProviderError`."""

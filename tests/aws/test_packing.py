@@ -39,7 +39,8 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
         for name in HIDDEN:
             monkeypatch.delenv(name, raising=False)
         for name, value in found.environment.items():
-            monkeypatch.setenv(name, value)
+            if name.startswith(("AWS_", "DEFANG_")):
+                monkeypatch.setenv(name, value)
         (found.app / "compose.yaml").write_text(COMPOSE)
         (found.app / ".dockerignore").write_text("*\n!Dockerfile\n!page.html\n")
         (found.app / "page.html").write_text("hello")

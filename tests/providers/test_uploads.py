@@ -95,7 +95,8 @@ def test_a_sender_that_sleeps_is_waited_for_while_something_else_is_at_work() ->
         store = MemoryStore()
         arrivals = Arrivals(store, "d1", (KEY, OTHER), said.append, LoopClock())
         await tell(store, "d1", Note())
-        arrivals.hear(StepStarted(urn=database, action=Action.CREATE))
+        hear = arrivals.hearing(lambda payload: None)
+        hear(StepStarted(urn=database, action=Action.CREATE))
         one, other = asyncio.create_task(arrivals.of(IMAGE)), asyncio.create_task(arrivals.of(ANOTHER))
         await asyncio.sleep(300)
         await tell(store, "d1", Note(beat=1))
@@ -103,7 +104,7 @@ def test_a_sender_that_sleeps_is_waited_for_while_something_else_is_at_work() ->
         await one
         await asyncio.sleep(300)
         assert not other.done()
-        arrivals.hear(StepFinished(urn=database, action=Action.CREATE, status=StepStatus.DONE))
+        hear(StepFinished(urn=database, action=Action.CREATE, status=StepStatus.DONE))
         with pytest.raises(BuildError, match="who was at it is gone"):
             await other
         silent = "uploading build contexts: who is at it has been silent for a while"
