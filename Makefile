@@ -14,7 +14,8 @@ help: ## list the targets
 
 setup: $(VENV)/.ready ## make .venv with everything in it (the other targets do it by themselves)
 
-$(VENV)/.ready: pyproject.toml
+# What JupyterLab loads is copied when the package is installed, also where that is editable.
+$(VENV)/.ready: pyproject.toml $(wildcard defang_nb/notebook/labextension/static/*)
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "$(PYTHON) is not here: install Python 3.11 or newer, or say which one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

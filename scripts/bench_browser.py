@@ -50,6 +50,8 @@ import threading, time
 from IPython.display import display
 from defang_nb.model.events import Event, Requested, ServiceChanged, ServiceInfo, ServiceState
 from defang_nb.model.view import DeploymentView, reduce
+from defang_nb.notebook.live import WIDGET_PAUSE
+from defang_nb.notebook.painter import Painter
 from defang_nb.notebook.panel import Panel
 
 number = 0
@@ -63,8 +65,10 @@ def told(payload):
 infos = tuple(ServiceInfo(name=f"service-{{n:03}}", what="image: python:3.12-slim") for n in range({SERVICES}))
 told(Requested(kind="up", project="crowd", stack="local", provider="local", services=infos))
 panel = Panel(str, cancel=lambda: None, detach=lambda: None)
+paint = lambda: panel.paint(view, time.time())
+painter = Painter(paint, paint, pause=WIDGET_PAUSE)
 begun = time.time()
-panel.paint(view, begun)
+paint()
 display(panel.widget)
 print(f"begun {{begun:.3f}}")
 
@@ -73,12 +77,13 @@ def go_on():
     for turn in range({SHOWN_FOR * 4}):
         for n in range(turn % 10, {SERVICES}, 10):
             told(ServiceChanged(service=f"service-{{n:03}}", state=states[(turn + n) % len(states)], detail=f"turn {{turn}}"))
-        panel.paint(view, time.time())
+        painter.poke()
         time.sleep(0.25)
     told(ServiceChanged(service="service-000", state=states[0], detail="the last turn"))
     time.sleep(1)
-    panel.paint(view, time.time())
+    painter.end()
 
+painter.start()
 threading.Thread(target=go_on).start()
 """
 FRAMES = """

@@ -62,7 +62,7 @@ def live_view(view: DeploymentView, *, now: float, left: float | None = None) ->
     parts.append(_services(view))
     if view.plan is not None and (only_plans(view) or not view.steps):
         parts.append(Text("\n".join(plan_lines(view.plan, view.kind))))
-    for pane in panes(view, now):
+    for pane in panes(view):
         if pane.open:
             parts.append(Text(f"{pane.title} {pane.note}", style="bold"))
             parts.append(

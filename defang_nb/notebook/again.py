@@ -1,59 +1,54 @@
-"""What can be done once a deployment is over: deploy it again, go back to the one before, search its logs."""
+"""The buttons for what can be done once a deployment is over: deploy it again, go back to the one before."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import ipywidgets
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from defang_nb.errors import DefangError
-from defang_nb.notebook.buttons import button, close_all, controls, flow, refusal, status
-from defang_nb.notebook.search import LogSearch
-from defang_nb.render.logs import panes
+from defang_nb.notebook.buttons import button, refusal
 
 if TYPE_CHECKING:
     from defang_nb.client.deployment import Deployment
 
-Start = Callable[[], "Deployment"]
+
+class Start(NamedTuple):
+    """What its button is called, what that says when pointed at, and what it starts."""
+
+    name: str
+    tip: str
+    start: Callable[[], Deployment]
 
 
 class Again:
-    """`starts` are what the buttons are called, what they say when pointed at, and what they start; `show` shows that here."""
+    """Out of sight until `offer`. `say` tells how it goes, `show` shows what was started; both are called on any thread."""
 
-    def __init__(
-        self, deployment: Deployment, starts: list[tuple[str, str, Start]], show: Callable[[Deployment], None]
-    ) -> None:
+    def __init__(self, starts: list[Start], say: Callable[[str], None], show: Callable[[Deployment], None]) -> None:
+        self._say = say
         self._show = show
         self._busy = threading.Lock()
-        self._buttons = [self._button(*each) for each in starts]
-        self._said = ipywidgets.HTML()
-        self._search = LogSearch(lambda: deployment.events)
-        self._search.offer(bool(panes(deployment.view, 0.0)))
-        self._row = flow(*self._buttons, self._search.field, self._said)
-        self._box = controls([self._row, self._search.found])
+        self.buttons = [self._button(each) for each in starts]
 
-    @property
-    def widget(self) -> Any:
-        return self._box
+    def offer(self) -> None:
+        for each in self.buttons:
+            each.layout.display = None
 
-    def close(self) -> None:
-        close_all((*self._buttons, self._said, *self._search.parts(), self._row, self._box))
+    def _button(self, it: Start) -> Any:
+        made = button(it.name, it.tip, lambda: self._begin(it))
+        made.layout.display = "none"
+        return made
 
-    def _button(self, name: str, tip: str, start: Start) -> Any:
-        return button(name, tip, lambda: self._begin(name, start))
-
-    def _begin(self, name: str, start: Start) -> None:
+    def _begin(self, it: Start) -> None:
         """One at a time, on a thread of its own: a click must not wait for what it starts."""
         if self._busy.acquire(blocking=False):
-            self._say(f"{name}: starting …")
-            threading.Thread(target=self._run, args=(start,), name="defang-nb-again", daemon=True).start()
+            self._say(f"{it.name}: starting …")
+            threading.Thread(target=self._run, args=(it,), name="defang-nb-again", daemon=True).start()
 
-    def _run(self, start: Start) -> None:
+    def _run(self, it: Start) -> None:
         self._disable(True)
         try:
-            started = start()
+            started = it.start()
         except DefangError as error:
             self._say(refusal(error))
             self._disable(False)
@@ -61,9 +56,6 @@ class Again:
             return
         self._show(started)
 
-    def _say(self, text: str) -> None:
-        self._said.value = status(text)
-
     def _disable(self, off: bool) -> None:
-        for each in self._buttons:
+        for each in self.buttons:
             each.disabled = off

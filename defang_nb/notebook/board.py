@@ -13,6 +13,7 @@ from defang_nb.client import api
 from defang_nb.errors import DefangError
 from defang_nb.model.view import Log
 from defang_nb.notebook.buttons import answer_while_a_cell_runs, button, close_all, controls, flow, refusal, status
+from defang_nb.notebook.place import place, put
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.logs import log_pre
 from defang_nb.render.markup import Link, card
@@ -35,8 +36,9 @@ class Board:
         self._busy = threading.Lock()
         self._painted: Painted | None = None
         self._slot = Slot()
-        wide = ipywidgets.Layout(width="auto")
-        self._said, self._result = (ipywidgets.HTML(layout=wide) for _ in range(2))
+        self._said, self._logs_shown = place(), place()
+        self._say("")
+        self._result = ipywidgets.VBox([self._logs_shown], layout=ipywidgets.Layout(width="auto"))
         self._project, self._service, self._running = map(_dropdown, ("Project", "Service", "Deployment"))
         look = {"style": _close_by(), "layout": ipywidgets.Layout(width="130px")}
         self._replicas = answer_while_a_cell_runs(ipywidgets.BoundedIntText(1, min=0, max=100, description="Replicas", **look))
@@ -80,7 +82,7 @@ class Board:
 
     def close(self) -> None:
         self._clear()
-        inner = (self._said, self._result, self._project, self._service, self._replicas, self._running)
+        inner = (self._said, self._logs_shown, self._result, self._project, self._service, self._replicas, self._running)
         close_all((*inner, *self._buttons, self._scale_button, *self._ends, *self._rows, self._box))
         self._slot.replace({"text/plain": ""})
 
@@ -108,7 +110,7 @@ class Board:
             self._renew()
 
     def _say(self, text: str) -> None:
-        self._said.value = status(text)
+        put(self._said, status(text))
 
     def _where(self) -> dict[str, Any]:
         if self._project.value is None:
@@ -143,7 +145,7 @@ class Board:
         log = Log()
         for each in records:
             log = log.append(f"{each.service}.{each.replica} | {each.line}")
-        self._result.value = card(log_pre(log, "Service logs"), "Service logs") if log.lines else ""
+        put(self._logs_shown, card(log_pre(log, "Service logs"), "Service logs") if log.lines else "")
         return f"the last {len(log.lines)} lines" if log.lines else "no lines"
 
     def _attach(self) -> str:
@@ -169,12 +171,15 @@ class Board:
             self._renew()
 
         self._clear()
-        self._painted = Painted(deployment, self._result, self._link, over)
+        self._painted = Painted(deployment, self._link, over)
+        self._result.children = (self._painted.widget,)
         return f"deployment {deployment.id} goes on below"
 
     def _clear(self) -> None:
         """Make room for what is shown next."""
+        put(self._logs_shown, "")
         if self._painted is not None:
+            self._result.children = (self._logs_shown,)
             self._painted.leave()
             self._painted = None
 

@@ -11,6 +11,7 @@ import ipywidgets
 
 from defang_nb.notebook.buttons import button, close_all
 from defang_nb.notebook.pace import Pace
+from defang_nb.notebook.place import place, put
 
 RATE = 30_000
 """Bytes a second of what the open fold holds."""
@@ -41,8 +42,8 @@ class Folds:
         self._buttons: dict[str, Any] = {}
         self._open = ""
         self._chosen = False
-        self._pace, self._title_pace = Pace(RATE, clock=clock), Pace(RATE, least=TITLE_PAUSE, clock=clock)
-        self._body = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
+        self._bodies: dict[str, Any] = {}
+        self._pace, self._title_pace = Pace(RATE, clock=clock), Pace(RATE, clock=clock)
         self._box = ipywidgets.VBox([], layout=ipywidgets.Layout(width="auto"))
 
     @property
@@ -63,11 +64,11 @@ class Folds:
 
     def parts(self) -> tuple[Any, ...]:
         """Every widget of it, to be closed."""
-        return *self._buttons.values(), self._body, self._box
+        return *self._buttons.values(), *self._bodies.values(), self._box
 
     def _button(self, fold: Fold) -> Any:
         made = button(fold.title, _FOLDED, lambda: self._turn(fold.key), layout=ipywidgets.Layout(width="auto"))
-        made.add_class("fold")
+        made.add_class("title")
         return made
 
     def _turn(self, key: str) -> None:
@@ -83,18 +84,19 @@ class Folds:
             return
         if self._open:
             self._buttons[self._open].remove_class(_OPEN).tooltip = _FOLDED
+            put(self._bodies[self._open], "")
         if key:
             self._buttons[key].add_class(_OPEN).tooltip = _SHOWN
+            if key not in self._bodies:
+                self._bodies[key] = place()
+                self._place()
         self._open = key
-        self._body.value = ""
-        self._place()
 
     def _place(self) -> None:
-        """The open one's body stands right below its title."""
-        shown: list[Any] = []
-        for key, title in self._buttons.items():
-            shown += [title, self._body] if key == self._open else [title]
-        self._box.children = tuple(shown)
+        """Each title has its body right below it once it was open, empty or not: a box whose children move draws them anew, and
+        the title that was clicked would lose the focus."""
+        pairs = ((title, self._bodies.get(key)) for key, title in self._buttons.items())
+        self._box.children = tuple(each for pair in pairs for each in pair if each is not None)
 
     def _send(self) -> float:
         """Seconds that it has to wait still, or 0."""
@@ -103,10 +105,8 @@ class Folds:
             return 0.0
         if wait := self._pace.left():
             return wait
-        value = fold.made()
-        if self._body.value != value:
-            self._body.value = value
-            self._pace.spend(len(value))
+        if size := put(self._bodies[self._open], fold.made()):
+            self._pace.spend(size)
         return 0.0
 
     def _entitle(self) -> float:
@@ -118,7 +118,7 @@ class Folds:
         if wait := self._title_pace.left():
             return wait
         self._buttons[late[0]].description = self._folds[late[0]].title
-        self._title_pace.spend(0)
+        self._title_pace.spend(0, TITLE_PAUSE)
         return TITLE_PAUSE if len(late) > 1 else 0.0
 
     def close(self) -> None:

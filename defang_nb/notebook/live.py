@@ -89,9 +89,15 @@ class LiveView:
             self._static.replace(brief(self._deployment.view))
 
     def _make_panel(self) -> Panel:
+        from defang_nb.notebook.again import Start
         from defang_nb.notebook.panel import Panel
 
-        return Panel(self._link, cancel=self._deployment.cancel, detach=self._detach, events=self._deployment.story)
+        it = self._deployment
+        starts = [
+            Start("Redeploy", "Deploy this deployment's project and images again", it.start_again),
+            Start("Rollback", "Deploy the latest that went well and was another", it.start_rollback),
+        ]
+        return Panel(self._link, cancel=it.cancel, detach=self._detach, events=it.story, starts=starts, show=self._give_place)
 
     def _detach(self) -> None:
         self._detached = True
@@ -122,29 +128,24 @@ class LiveView:
     def _paint_last(self) -> None:
         """What stays comes first: whoever saves the notebook at this moment keeps it."""
         self._static.replace(bundle(self._deployment.view, self._link, self._clock()))
+        if self._panel and self._repeatable:
+            self._panel.over()
+        elif self._panel:
+            self._clear()
+
+    @property
+    def _repeatable(self) -> bool:
+        """A preview, or one that never began, is nothing to deploy again."""
+        return self._deployment.view.kind is Kind.UP and self._deployment.view.sequence > 0
+
+    def _clear(self) -> None:
+        """Nothing of the widget stays."""
         if self._panel:
             self._panel_slot.replace({"text/plain": ""})
             self._panel.close()
-            self._offer()
 
-    def _offer(self) -> None:
-        """In the widget's place, what can be done now. (A preview, or one that never began, has nothing to repeat.)"""
-        deployment = self._deployment
-        if deployment.view.kind is not Kind.UP or not deployment.view.sequence:
-            return
-        from defang_nb.notebook.again import Again
-
-        def show(started: Deployment) -> None:
-            self._panel_slot.replace({"text/plain": ""})
-            again.close()
-            LiveView(started, self._link, widgets=True, clock=self._clock, slots=(self._panel_slot, self._static)).detached()
-
-        again = Again(
-            deployment,
-            [
-                ("Redeploy", "Deploy this deployment's project and images again", deployment.start_again),
-                ("Rollback", "Deploy the latest that went well and was another", deployment.start_rollback),
-            ],
-            show,
-        )
-        self._panel_slot.change(again.widget)
+    def _give_place(self, started: Deployment) -> None:
+        """To what was started from here."""
+        self._clear()
+        slots = self._panel_slot, self._static
+        LiveView(started, self._link, widgets=True, clock=self._clock, slots=slots).detached()

@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 
 class Pace:
-    """At most `rate` bytes a second, and no two sendings within `least` seconds."""
+    """At most `rate` bytes a second."""
 
-    def __init__(self, rate: float, *, least: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
-        self._least = least
         self._clock = clock
         self._next = 0.0
 
@@ -19,9 +18,9 @@ class Pace:
         """Seconds until something may be sent."""
         return max(0.0, self._next - self._clock())
 
-    def spend(self, size: int) -> None:
-        """So many bytes are sent now."""
-        self._next = self._clock() + max(self._least, size / self._rate)
+    def spend(self, size: int, least: float = 0.0) -> None:
+        """So many bytes are sent now, and nothing else within `least` seconds."""
+        self._next = self._clock() + max(least, size / self._rate)
 
     def reset(self) -> None:
         """Something may be sent at once."""

@@ -1,4 +1,4 @@
-"""A deployment drawn in one HTML widget, until it is over."""
+"""A deployment's card in a place of another widget, until it is over."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from defang_nb.notebook.card import Card
 from defang_nb.notebook.painter import Painter
-from defang_nb.render.html import render_html
 from defang_nb.render.markup import Link
 
 if TYPE_CHECKING:
@@ -20,13 +20,18 @@ PAUSE = 0.25
 class Painted:
     """Draws it from now on. `over` is called when it has ended, or is shown no more: with its last view, or the one of then."""
 
-    def __init__(self, deployment: Deployment, html: Any, link: Link, over: Callable[[], None]) -> None:
-        self._deployment, self._html, self._link, self._over = deployment, html, link, over
+    def __init__(self, deployment: Deployment, link: Link, over: Callable[[], None]) -> None:
+        self._deployment, self._over = deployment, over
+        self._card = Card(link)
         self._gone = threading.Event()
         self._painter = Painter(self._paint, self._paint_last, pause=PAUSE)
         self._painter.start()
         self._end = deployment.subscribe(lambda view, event: self._painter.poke())
         deployment.when_over(self._painter.end)
+
+    @property
+    def widget(self) -> Any:
+        return self._card.widget
 
     def leave(self) -> None:
         """Something else is to be shown in its place. The deployment goes on."""
@@ -34,14 +39,18 @@ class Painted:
         self._end()
         self._painter.end()
         self._painter.join(5.0)
+        self._card.close()
 
-    def _paint(self) -> None:
-        if not self._gone.is_set():
-            now = time.time()
-            self._html.value = render_html(self._deployment.view, now=now, link=self._link, left=self._deployment.left(now))
+    def _paint(self) -> float | None:
+        if self._gone.is_set():
+            return None
+        now = time.time()
+        return self._card.paint(self._deployment.view, now, self._deployment.left(now))
 
     def _paint_last(self) -> None:
+        """With what its pace holds back: nothing comes after this."""
+        while (wait := self._paint()) and not self._gone.wait(wait):
+            ...
         if not self._gone.is_set():
-            self._paint()
             self._end()
             self._over()

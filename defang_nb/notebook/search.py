@@ -11,11 +11,14 @@ import ipywidgets
 from defang_nb.errors import DefangError
 from defang_nb.model.events import BuildLine, Event, LogLine
 from defang_nb.notebook.buttons import answer_while_a_cell_runs
+from defang_nb.notebook.place import place, put
 from defang_nb.render.logs import found_lines
 from defang_nb.render.markup import card, esc
 
 MOST = 100
 """Lines that are shown of those found: the last ones."""
+
+FOUND = "Lines found in the logs"
 
 
 class LogSearch:
@@ -25,13 +28,13 @@ class LogSearch:
         self._events = events
         self._field = answer_while_a_cell_runs(
             ipywidgets.Text(
-                placeholder="Search logs",
+                placeholder="words, then Enter",
                 description="Search logs",
                 continuous_update=False,
                 style={"description_width": "initial"},
             )
         )
-        self._found = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
+        self._found = place()
         self._field.observe(lambda _: self._search(), "value")
 
     def offer(self, there: bool) -> None:
@@ -54,7 +57,7 @@ class LogSearch:
     def _search(self) -> None:
         """On a thread of its own: a story may be long, and lie in a store that is far away."""
         wanted = self._field.value.strip()
-        self._found.value = card('<div class="body mute" role="status">searching …</div>', "Search") if wanted else ""
+        put(self._found, card('<div class="body mute" role="status">searching …</div>', FOUND) if wanted else "")
         if wanted:
             threading.Thread(target=self._find, args=(wanted,), name="defang-nb-search", daemon=True).start()
 
@@ -64,7 +67,7 @@ class LogSearch:
         except DefangError as error:
             found = f'<div class="body bad" role="status">✘ {esc(error)}</div>'
         if wanted == self._field.value.strip():
-            self._found.value = card(found, "Lines found in the logs")
+            put(self._found, card(found, FOUND))
 
 
 def _lines(events: Iterable[Event]) -> Iterable[tuple[str, str]]:

@@ -1,14 +1,16 @@
 """`render_html`: a deployment's view as a self-contained piece of HTML: no scripts, nothing loaded from anywhere.
 
-Each section is a function from the view to HTML; the order in `render_html` is the order on the page.
+`parts` are the pieces of which it is put together, in the order of the page: each is a function from the view to HTML.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from defang_nb.model.events import Kind, Outcome
 from defang_nb.model.view import DeploymentView
 from defang_nb.render.logs import logs_section
-from defang_nb.render.markup import Link, anchor, card, direct, esc, looked, time_tag
+from defang_nb.render.markup import Link, anchor, card, direct, esc, looked, tag, time_tag
 from defang_nb.render.plan import plan_fold, plan_section
 from defang_nb.render.problems import errors_section, remarks_section
 from defang_nb.render.services import services_section
@@ -16,50 +18,76 @@ from defang_nb.render.timeline import timeline_section
 from defang_nb.render.words import Tone, elapsed, kind_note, moment, only_plans, stage_look, time_left
 
 
-def render_html(
-    view: DeploymentView, *, now: float, link: Link = direct, live: bool = False, left: float | None = None
-) -> str:  # fmt: skip
+class Head(NamedTuple):
+    """The first line. Only `when` changes by itself; `state` is what screen readers read out when it changes."""
+
+    name: str
+    state: str
+    detail: str
+    id: str
+    when: str
+    doors: str
+
+
+class Parts(NamedTuple):
+    """Pieces of HTML that change apart from each other; "" for what there is nothing to say of."""
+
+    head: Head
+    bar: str
+    errors: str
+    services: str
+    course: str
+    remarks: str
+
+
+def parts(view: DeploymentView, *, now: float, link: Link = direct, left: float | None = None) -> Parts:
+    """All but what folds (plan, logs). The arguments are those of `render_html`."""
+    course = plan_section(view.plan, view.kind) if only_plans(view) else timeline_section(view, now)
+    services = services_section(view, link)
+    return Parts(
+        head=_head(view, now, link, left),
+        bar=_progress(view),
+        errors=errors_section(view),
+        services=tag("section", services, "wide") if services else "",
+        course=tag("section", course) if course else "",
+        remarks=remarks_section(view),
+    )
+
+
+def render_html(view: DeploymentView, *, now: float, link: Link = direct, left: float | None = None) -> str:
     """`now` is epoch seconds (it only matters while the deployment runs); `link` rewrites endpoint addresses.
 
-    `left` are the seconds that it may go on, where those are known. `live`: without what folds (plan, logs) and the
-    stylesheet, for a view that is sent again and again and has places of its own for them.
+    `left` are the seconds that it may go on, where those are known.
     """
-    preview = only_plans(view)
-    right = plan_section(view.plan, view.kind) if preview else timeline_section(view, now)
+    it = parts(view, now=now, link=link, left=left)
     body = (
-        _header(view, now, link, left)
-        + _progress(view)
-        + errors_section(view)
-        + _grid(services_section(view, link), right)
-        + remarks_section(view)
-        + ("" if preview or live else plan_fold(view.plan, view.kind))
-        + ("" if live else logs_section(view, now))
+        tag("div", " ".join(filter(None, it.head)), "head")
+        + it.bar
+        + it.errors
+        + (tag("div", it.services + it.course, "grid") if it.services or it.course else "")
+        + it.remarks
+        + ("" if only_plans(view) else plan_fold(view.plan, view.kind))
+        + logs_section(view)
     )
-    return card(body, f"Deployment {view.id} of {view.project} to {view.stack}", style=not live)
+    return card(body, f"Deployment {view.id} of {view.project} to {view.stack}")
 
 
-def _grid(*sections: str) -> str:
-    """Those that have something to say, beside each other where there is room."""
-    shown = "".join(f"<section>{each}</section>" for each in sections if each)
-    return f'<div class="grid">{shown}</div>' if shown else ""
-
-
-def _header(view: DeploymentView, now: float, link: Link, left: float | None) -> str:
-    look = stage_look(view)
+def _head(view: DeploymentView, now: float, link: Link, left: float | None) -> Head:
     note = kind_note(view)
     place = view.stack if view.provider in ("", view.stack) else f"{view.stack} · {view.provider}"
-    parts = [
+    name = [
         f'<span class="name">{esc(view.project or "…")}</span>',
         f'<span class="mute"><span aria-hidden="true">→</span> {esc(place)}</span>' if place else "",
         f'<span class="mute">{esc(note)}</span>' if note else "",
-        f'<span class="state" role="status" aria-live="polite">{looked(look)}</span>',
-        f'<span class="mute">{esc(said)}</span>' if (said := view.detail or _came_to(view)) else "",
-        f'<span class="mute mono">{esc(view.id)}</span>',
-        '<span class="sp"></span>',
-        _when(view, now, left),
-        _front_doors(view, link),
     ]
-    return f'<div class="head">{" ".join(filter(None, parts))}</div>'
+    return Head(
+        name=" ".join(filter(None, name)),
+        state=f'<span class="state" role="status" aria-live="polite">{looked(stage_look(view))}</span>',
+        detail=f'<span class="mute">{esc(said)}</span>' if (said := view.detail or _came_to(view)) else "",
+        id=f'<span class="mute mono">{esc(view.id)}</span> <span class="sp"></span>',
+        when=_when(view, now, left),
+        doors=_front_doors(view, link),
+    )
 
 
 def _came_to(view: DeploymentView) -> str:

@@ -31,7 +31,7 @@ _LEVELS = {"bad": "bad", "warn": "warn", "mute": "mute"}
 
 
 class LogPane(NamedTuple):
-    """`note` is what the closed pane says beside the title; `open` marks the one that a reader wants first."""
+    """`note` is what it is, and what the closed pane says beside the title; `open` marks the one that a reader wants first."""
 
     key: str
     title: str
@@ -39,9 +39,14 @@ class LogPane(NamedTuple):
     log: Log
     open: bool
 
+    @property
+    def label(self) -> str:
+        """What it is, whatever it says: `web build`."""
+        return f"{self.title} {self.note.partition(' · ')[0]}"
 
-def panes(view: DeploymentView, now: float) -> list[LogPane]:
-    builds = [_build_pane(build, view, now) for build in view.builds.values() if build.log.lines]
+
+def panes(view: DeploymentView) -> list[LogPane]:
+    builds = [_build_pane(build, view) for build in view.builds.values() if build.log.lines]
     services = [
         LogPane(
             key=f"log {service.name}",
@@ -56,24 +61,25 @@ def panes(view: DeploymentView, now: float) -> list[LogPane]:
     return builds + services
 
 
-def _build_pane(build: BuildView, view: DeploymentView, now: float) -> LogPane:
+def _build_pane(build: BuildView, view: DeploymentView) -> LogPane:
+    """While it runs, its note changes with its steps alone: the timeline has its time, and its log its lines."""
     step = view.steps.get(build.urn)
-    until = now if view.finished is None else view.finished
     running = step is not None and step.status is StepStatus.RUNNING and not view.done
-    said = ["build"]
-    if step is not None:
-        said.append(duration(step_seconds(step, until)))
-    if step is not None and step.status is StepStatus.FAILED:
-        said.append("failed")
-    if build.steps and (running or step is None or step.status is StepStatus.FAILED):
-        said.append(f"step {build.step}/{build.steps}")
-    said.append(count_lines(build.log))
+    failed = step is not None and step.status is StepStatus.FAILED
+    steps = [f"step {build.step}/{build.steps}"] if build.steps else []
+    if running:
+        said = steps or ["running"]
+    else:
+        said = [duration(step_seconds(step, view.finished or 0.0))] if step is not None else []
+        said += ["failed"] if failed else []
+        said += steps if failed or step is None else []
+        said.append(count_lines(build.log))
     return LogPane(
         key=f"build {build.urn}",
         title=", ".join(build.services) or build.urn.rpartition("/")[2],
-        note=" · ".join(said),
+        note=" · ".join(["build", *said]),
         log=build.log,
-        open=running or (step is not None and step.status is StepStatus.FAILED),
+        open=running or failed,
     )
 
 
@@ -88,14 +94,18 @@ def dropped_note(log: Log, tail: int | None = None) -> str:
 
 
 def log_pre(log: Log, label: str, tail: int | None = None) -> str:
-    """The lines as a scrollable block that the keyboard can reach. With `tail` (a log that grows) its end is what one sees."""
+    """The lines as a scrollable block that the keyboard can reach. With `tail` (a log that grows) its end is what one sees, and
+    each line is an element of its own, so that what is selected in it or scrolled to stays where it is."""
     note = dropped_note(log, tail)
     first = f'<span class="drop">{esc(note)}</span>\n' if note else ""
-    lines = log.lines if tail is None else log.lines[-tail:]
-    text = "\n".join(_line(line) for line in lines)
-    shown = f"{first}{text}" if tail is None else f'<span class="lines">{first}{text}</span>'
-    css = "" if tail is None else ' class="grows"'
-    return f'<pre{css} tabindex="0" role="log" aria-live="off" aria-label="{esc(label)}">{shown}</pre>'
+    if tail is None:
+        return _pre(first + "\n".join(map(_line, log.lines)), label)
+    lines = "".join(f"<span>{_line(line)}\n</span>" for line in log.lines[-tail:])
+    return _pre(f'<span class="lines">{first}{lines}</span>', label, ' class="grows"')
+
+
+def _pre(inner: str, label: str, more: str = "") -> str:
+    return f'<pre{more} tabindex="0" role="log" aria-live="off" aria-label="{esc(label)}">{inner}</pre>'
 
 
 def _line(line: str) -> str:
@@ -131,7 +141,7 @@ def found_lines(lines: Iterable[tuple[str, str]], wanted: str, most: int) -> str
     said = f"{plural(count, 'line')} of {searched:,} with “{esc(wanted)}”"
     dropped = f'<span class="drop">… {plural(count - len(last), "line")} dropped</span>\n' if count > len(last) else ""
     text = "\n".join(f'<span class="mute">{esc(source)} |</span> {_marked(line, pattern)}' for source, line in last)
-    pre = f'<pre tabindex="0" role="log" aria-live="off" aria-label="Lines found">{dropped}{text}</pre>' if last else ""
+    pre = _pre(dropped + text, "Lines found") if last else ""
     return f'<div class="body" role="status">{said}</div>{pre}'
 
 
@@ -147,8 +157,8 @@ def _marked(line: str, pattern: re.Pattern[str]) -> str:
     return "".join([*parts, esc(line[at:])])
 
 
-def logs_section(view: DeploymentView, now: float) -> str:
-    shown = panes(view, now)
+def logs_section(view: DeploymentView) -> str:
+    shown = panes(view)
     shown = [pane._replace(log=fitting(pane.log, max(_LEAST, KEPT // len(shown)))) for pane in shown]
     return "".join(
         f"<details{' open' if pane.open else ''}><summary><b>{esc(pane.title)}</b> {esc(pane.note)}</summary>"

@@ -38,13 +38,13 @@ def tag(name: str, inner: str, css: str = "") -> str:
 
 
 def anchor(url: str, link: Link, text: str = "", css: str = "") -> str:
-    """A link where the address is one for browsers, else the address as text."""
-    shown = text or url
+    """A link where the address is one for browsers, else the address as text, which a narrow column breaks after its scheme."""
+    shown = esc(text or url).replace("://", "://<wbr>", 1)
     target = link(url)
     if urlsplit(target).scheme not in ("http", "https", "") or target.startswith("//"):
-        return f"<span>{esc(shown)}</span>"
+        return f"<span>{shown}</span>"
     attribute = f' class="{css}"' if css else ""
-    return f'<a{attribute} href="{esc(target)}" target="_blank" rel="noopener noreferrer">{esc(shown)}</a>'
+    return f'<a{attribute} href="{esc(target)}" target="_blank" rel="noopener noreferrer">{shown}</a>'
 
 
 def time_tag(seconds: float, shown: str) -> str:

@@ -40,7 +40,7 @@ def render_text(view: DeploymentView, *, now: float, link: Link = direct, tail: 
     bars = _timeline(view, now)
     parts += [*plan, *bars] if only_plans(view) else [*bars, *plan]
     parts += _problems(view)
-    for pane in panes(view, now):
+    for pane in panes(view):
         if pane.open:
             note = dropped_note(pane.log, tail)
             parts += ["", f"{pane.title} {pane.note}", *([f"  {note}"] if note else [])]

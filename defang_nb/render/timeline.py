@@ -37,16 +37,17 @@ def timeline_section(view: DeploymentView, now: float) -> str:
         rows.append(f'<li><span class="n wait">and {len(waiting) - PENDING} more</span></li>')
     tick = next((each for each in _TICKS if span / each <= _MARKS), span)
     return (
-        f"<h4>Timeline{_legend(steps, chain, until)}</h4>{_scale(tick, span)}"
+        f"<h4>Timeline</h4>{_scale(tick, span)}"
         f'<ol class="tl" tabindex="0" aria-label="Timeline" style="--tick:{100 * tick / span:.2f}%">{"".join(rows)}</ol>'
+        f"{_legend(steps, chain, until)}"
     )
 
 
 def _legend(steps: list[StepView], chain: frozenset[str], until: float) -> str:
-    """What the marks mean that are there."""
+    """What the marks mean that are there; below, where nothing moves when one comes."""
     said = ["outlined: what everything waits for"] if chain else []
     said += ["striped: until ready"] if any(waited(step, until) for step in steps) else []
-    return f" <small>· {' · '.join(said)}</small>" if said else ""
+    return f'<div class="mute key">{" · ".join(said)}</div>' if said else ""
 
 
 def _scale(tick: float, span: float) -> str:
@@ -86,7 +87,8 @@ def _bar(step: StepView, look: Look, begin: float, span: float, until: float, ou
     title = clean(step_title(step))
     marks = [look.word, *([f"{duration(waiting)} of it until ready"] if waiting else [])]
     marks += ["everything waits for it"] if outlined else []
-    said = f"{title}: {look.word}, {duration(seconds)}" + (f": {clean(step.message)}" if step.message else "")
+    took = f", {duration(seconds)}" if step.finished is not None else ""
+    said = f"{title}: {look.word}{took}" + (f": {clean(step.message)}" if step.message else "")
     css = f"{look.tone} crit" if outlined else look.tone.value
     stripes = f'<b style="width:{100 * waiting / seconds:.1f}%"></b>' if waiting else ""
     return (

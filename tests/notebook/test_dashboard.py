@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from defang_nb.client.deployment import Deployment
 from defang_nb.errors import NotFoundError
 from defang_nb.model.overview import Overview
-from defang_nb.notebook.again import Again
+from defang_nb.notebook.again import Start
 from defang_nb.notebook.board import ALL, Board
 from defang_nb.notebook.dashboard import Dashboard
+from defang_nb.notebook.panel import Panel
 from defang_nb.notebook.search import LogSearch
 from tests.notebook.conftest import Notebook
 from tests.notebook.replay import Replay, deployment
 from tests.notebook.test_live import within
+from tests.notebook.tree import clickable, html
 from tests.render import story
 from tests.render.test_overview import OVERVIEW
 
@@ -68,26 +68,33 @@ def over() -> Deployment:
 
 def test_deploying_again_is_one_click_shown_in_the_same_place(bare: Notebook) -> None:
     started, shown = over(), []
-    starts = [("Redeploy", "tip", lambda: started)]
-    again = Again(over(), starts, shown.append)
-    button: Any = again.widget.children[0].children[0]
+    panel = Panel(str, cancel=fail, detach=fail, starts=[Start("Redeploy", "tip", lambda: started)], show=shown.append)
+    button = clickable(panel.widget, "Redeploy")
+    assert button.layout.display == "none"
+    panel.over()
+    assert button.layout.display is None
+    assert [clickable(panel.widget, name).layout.display for name in ("Cancel", "Detach")] == ["none", "none"]
     button.click()
     button.click()
     assert within(lambda: shown == [started])
-    again.close()
+    panel.close()
 
 
 def test_what_can_not_be_deployed_again_says_why(bare: Notebook) -> None:
     def start() -> Deployment:
         raise NotFoundError("no longer kept", hint="run up")
 
-    again = Again(over(), [("Rollback", "tip", start)], lambda deployment: pytest.fail("nothing was started"))
-    button: Any = again.widget.children[0].children[0]
+    panel = Panel(str, cancel=fail, detach=fail, starts=[Start("Rollback", "tip", start)], show=lambda _: fail())
+    panel.over()
+    button = clickable(panel.widget, "Rollback")
     button.click()
-    said: Any = again.widget.children[0].children[-1]
-    assert within(lambda: "no longer kept · run up" in said.value)
+    assert within(lambda: "no longer kept · run up" in html(panel.widget))
     assert within(lambda: not button.disabled)
-    again.close()
+    panel.close()
+
+
+def fail() -> None:
+    pytest.fail("nobody asked for it")
 
 
 def test_the_time_left_is_told_while_it_goes_on() -> None:
@@ -108,14 +115,14 @@ def test_what_is_watched_keeps_nobody_from_the_next_click_which_takes_its_place(
     replay = Replay(story.told(story.OPENING, story.GOOD_END), pause=len(story.told(story.OPENING)))
     going = deployment(replay)
     board._begin("Attach", lambda: board._watch(going))
-    assert within(lambda: "goes on below" in board._said.value and "provisioning" in board._result.value)
+    assert within(lambda: "goes on below" in board._said.value and "provisioning" in html(board._box))
     failed = deployment(Replay(story.told(story.OPENING, story.BAD_END)))
     assert within(lambda: not board._busy.locked())
     board._begin("Up", lambda: board._watch(failed))
-    assert within(lambda: "api never became healthy" in board._result.value)
+    assert within(lambda: "api never became healthy" in html(board._box))
     assert within(lambda: "failed" in board._said.value)
     replay.go_on.set()
     assert going.wait().done
-    assert "api never became healthy" in board._result.value, "what was left is painted no more"
+    assert "api never became healthy" in html(board._box), "what was left is painted no more"
     assert renewed
     board.close()

@@ -19,8 +19,10 @@ from defang_nb.notebook.live import LiveView, bundle
 from defang_nb.notebook.logview import LogView
 from defang_nb.notebook.painter import Painter
 from defang_nb.notebook.panel import Panel
+from defang_nb.render.style import STYLE
 from tests.notebook.conftest import Notebook
 from tests.notebook.replay import Replay, deployment
+from tests.notebook.tree import clickable, every, html
 from tests.render import story
 
 NOW = story.START + 30
@@ -72,11 +74,12 @@ def test_with_widgets_the_static_output_ends_final_and_the_widget_is_gone(shown:
     replay.go_on.set()
     assert view.wait(detach=False)
     last = {each["slot"]: each["data"] for each in shown}
-    assert last[panel_slot]["text/plain"] == ""
     assert last[static_slot] == bundle(story.failed(), str, NOW)
+    assert len([each for each in shown if each["slot"] == panel_slot]) == 1, "the row of buttons stays where it is"
     left = [each for key, each in ipywidgets.widgets.widget._instances.items() if key not in before]
-    buttons = [each.description for each in left if isinstance(each, ipywidgets.Button)]
-    assert buttons == ["Redeploy", "Rollback"], "of the live view nothing is left, and this is what can be done now"
+    buttons = [each.description for each in left if isinstance(each, ipywidgets.Button) and each.layout.display != "none"]
+    assert buttons == ["Redeploy", "Rollback"], "this is what can be done now"
+    assert not [each for each in left if isinstance(each, ipywidgets.HTML) and "Timeline" in each.value], "and the card is gone"
 
 
 def test_detaching_ends_the_wait_and_not_the_view(shown: list[dict[str, Any]]) -> None:
@@ -94,7 +97,7 @@ def test_a_panel_cancels_once_and_detaches(bare: Notebook) -> None:
     detached: list[int] = []
     panel = Panel(str, cancel=lambda: cancelled.append(1), detach=lambda: detached.append(1))
     panel.paint(story.running(), NOW)
-    cancel, detach, *_ = panel.widget.children[1].children  # type: ignore[attr-defined]
+    cancel, detach = (clickable(panel.widget, name) for name in ("Cancel", "Detach"))
     cancel.click()
     cancel.click()
     detach.click()
@@ -109,11 +112,10 @@ def test_a_cancel_that_fails_can_be_tried_again(bare: Notebook) -> None:
         raise CdError("not now")
 
     panel = Panel(str, cancel=refuse, detach=lambda: None)
-    cancel = panel.widget.children[1].children[0]  # type: ignore[attr-defined]
+    cancel = clickable(panel.widget, "Cancel")
     cancel.click()
     assert within(lambda: not cancel.disabled)
-    said = panel.widget.children[1].children[-1]  # type: ignore[attr-defined]
-    assert "not now" in said.value
+    assert "not now" in html(panel.widget)
     panel.close()
 
 
@@ -121,20 +123,27 @@ class Folded:
     """What folds in a panel, as a reader meets it."""
 
     def __init__(self, panel: Panel) -> None:
-        self._box: Any = panel.widget.children[-1]  # type: ignore[attr-defined]
+        self._box: Any = panel.widget
+
+    @property
+    def buttons(self) -> list[ipywidgets.Button]:
+        return [each for each in every(self._box) if isinstance(each, ipywidgets.Button) and "title" in each._dom_classes]
 
     @property
     def titles(self) -> list[str]:
-        return [each.description for each in self._box.children if isinstance(each, ipywidgets.Button)]
+        return [each.description for each in self.buttons]
 
     @property
     def open(self) -> tuple[str, str]:
         """Title and content of what is open; empty when nothing is."""
-        found = [index for index, each in enumerate(self._box.children) if isinstance(each, ipywidgets.HTML)]
-        return (self._box.children[found[0] - 1].description, self._box.children[found[0]].value) if found else ("", "")
+        row = [each for each in every(self._box) if each in self.buttons or isinstance(each, ipywidgets.HTML)]
+        shown = [
+            (title, body) for title, body in itertools.pairwise(row) if title in self.buttons and "shown" in title._dom_classes
+        ]
+        return (shown[0][0].description, shown[0][1].value) if shown else ("", "")
 
     def click(self, title: str) -> None:
-        next(each for each in self._box.children if getattr(each, "description", "").startswith(title)).click()
+        clickable(self._box, title).click()
 
 
 def test_one_fold_is_open_first_the_log_that_is_written_and_stays_as_the_reader_wants_it(bare: Notebook) -> None:
@@ -163,8 +172,7 @@ def test_one_fold_is_open_first_the_log_that_is_written_and_stays_as_the_reader_
 def test_what_is_folded_and_what_not_is_told_beside_the_icon(bare: Notebook) -> None:
     panel = Panel(str, cancel=lambda: None, detach=lambda: None)
     panel.paint(story.running(), NOW)
-    buttons = [each for each in panel.widget.children[-1].children if isinstance(each, ipywidgets.Button)]  # type: ignore[attr-defined]
-    assert [("shown" in each._dom_classes, each.tooltip.partition(":")[0]) for each in buttons] == [
+    assert [("shown" in each._dom_classes, each.tooltip.partition(":")[0]) for each in Folded(panel).buttons] == [
         (False, "folded"), (False, "folded"), (True, "shown"),
     ]  # fmt: skip
     panel.close()
@@ -187,9 +195,9 @@ def test_a_build_that_begins_late_takes_no_other_logs_place(bare: Notebook) -> N
 def test_what_the_widget_sends_is_bounded(bare: Notebook) -> None:
     panel = Panel(str, cancel=lambda: None, detach=lambda: None)
     panel.paint(story.running(), NOW)
-    style, _, _, head, _ = panel.widget.children  # type: ignore[attr-defined]
-    assert "<style" in style.value and "<style" not in head.value
-    assert len(head.value) + len(Folded(panel).open[1]) < 20_000
+    sent = html(panel.widget)
+    assert sent.count("<style") == 1
+    assert len(sent) - len(STYLE) < 20_000
     panel.close()
 
 
@@ -197,14 +205,16 @@ def test_a_panel_sends_no_more_than_its_pace_allows(bare: Notebook) -> None:
     now = 100.0
     panel = Panel(str, cancel=lambda: None, detach=lambda: None, clock=lambda: now)
     folded = Folded(panel)
-    panel.paint(story.view(story.OPENING, until=3), NOW)
-    folded.click("worker build")
+    lines = [(17.0 + second, LogLine(service=name, line="more")) for second in range(3) for name in ("api", "worker")]
+    panel.paint(story.view((*story.OPENING, *lines[:2])), NOW)
+    folded.click("worker log")
     shown, titles = folded.open[1], folded.titles
-    wait = panel.paint(story.running(), NOW)
+    later = story.view((*story.OPENING, *lines))
+    wait = panel.paint(later, NOW)
     assert 0 < wait < 2
     assert folded.open[1] == shown
     assert sum(new != old for new, old in zip(folded.titles, titles, strict=True)) == 1, "one title at a time"
-    while wait := panel.paint(story.running(), NOW):
+    while wait := panel.paint(later, NOW):
         now += wait
     assert folded.open[1] != shown
     assert sum(new != old for new, old in zip(folded.titles, titles, strict=True)) == 2

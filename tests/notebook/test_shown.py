@@ -88,7 +88,9 @@ async def _refuse(say: object) -> None:
 
 
 def _tree(widget: Any, depth: int = 0) -> Iterator[str]:
-    """A widget and what it holds, a line each, as a reader meets them."""
+    """A widget and what it holds, a line each, as a reader meets them; without places in which there is nothing."""
+    if isinstance(widget, ipywidgets.HTML) and not words(widget.value):
+        return
     pad = "  " * depth
     said = [type(widget).__name__]
     known = {name: getattr(widget, name, None) for name in ("description", "placeholder", "tooltip")}

@@ -15,7 +15,7 @@ from defang_nb.render.html import render_html
 from defang_nb.render.style import CLASS
 from tests.render import story
 
-VOID = {"br", "meta", "path", "rect", "img"}
+VOID = {"br", "wbr", "meta", "path", "rect", "img"}
 
 
 class Page(HTMLParser):
@@ -158,7 +158,7 @@ def test_the_caret_stands_under_the_column() -> None:
 def test_logs_say_what_is_not_shown() -> None:
     found = page(story.running())
     assert "… 31 lines dropped" in found.text
-    assert "worker build · 23 s · step 6/9 · 231 lines" in found.text
+    assert "worker build · step 6/9" in found.text
 
 
 def test_a_preview_shows_the_plan_with_its_differences_and_no_timeline() -> None:
