@@ -129,7 +129,7 @@ class LiveView:
         """What stays comes first: whoever saves the notebook at this moment keeps it."""
         self._static.replace(bundle(self._deployment.view, self._link, self._clock()))
         if self._panel and self._repeatable:
-            self._panel.over()
+            self._panel.over(self._deployment.view)
         elif self._panel:
             self._clear()
 

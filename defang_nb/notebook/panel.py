@@ -58,12 +58,13 @@ class Panel:
     def hide_detach(self) -> None:
         self._detach.layout.display = "none"
 
-    def over(self) -> None:
+    def over(self, view: DeploymentView) -> None:
         """The card goes, since what stays of it stands beside it; the row stays where it is, with what can be done now."""
         self._box.children = (self._row, self._search.found)
         self._cancel.layout.display = "none"
         self.hide_detach()
         self._again.offer()
+        self._search.offer(bool(panes(view)))
         self._say("")
         self._card.close()
 

@@ -68,7 +68,8 @@ def waits_for(step: Step, view: DeploymentView) -> list[str]:
 def critical(view: DeploymentView) -> frozenset[str]:
     """The chain of steps that the end waited (or waits) for: from the step that ends last, back through what it needed.
 
-    Empty when nothing depends on anything, since an outline around a single bar tells nothing.
+    Empty when nothing depends on anything, since an outline around a single bar tells nothing. While steps run it is of one of
+    those: nothing waits for what is over.
     """
     if view.plan is None or not view.steps:
         return frozenset()
@@ -86,7 +87,10 @@ def critical(view: DeploymentView) -> frozenset[str]:
             urn = max((each for each in after.get(urn, ()) if each in view.steps), key=end, default=None)
         return chain
 
-    latest_first = sorted(view.steps, key=lambda urn: (-end(urn), view.steps[urn].started))
+    running = [] if view.done else [urn for urn, step in view.steps.items() if step.finished is None]
+    if len(running) == 1 and any(after.values()):
+        return frozenset(back(running[0]))
+    latest_first = sorted(running or view.steps, key=lambda urn: (-end(urn), view.steps[urn].started))
     return next((frozenset(chain) for chain in map(back, latest_first) if len(chain) > 1), frozenset())
 
 

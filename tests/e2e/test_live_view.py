@@ -141,10 +141,11 @@ LISTEN = """
 window.told = []; window.drawn = []
 new MutationObserver(all => all.forEach(each => {
   const at = each.target.nodeType === 1 ? each.target : each.target.parentElement
-  const live = at?.closest("[role=status], [role=alert], [aria-live=polite], [aria-live=assertive]")
-  if (live && live.closest(".defang-nb-controls")) window.told.push(live.textContent.trim())
+  if (!at?.closest(".defang-nb-controls")) return
+  const live = at.closest("[role=status], [role=alert], [aria-live=polite], [aria-live=assertive]")
+  if (live) window.told.push(live.textContent.trim())
   for (const node of [...each.addedNodes, ...each.removedNodes])
-    if (node.nodeType === 1 && at?.closest(".defang-nb-controls") && !at.closest(".ax")) window.drawn.push(node.outerHTML.slice(0, 80))
+    if (node.nodeType === 1 && !at.closest(".ax")) window.drawn.push(node.outerHTML.slice(0, 80))
 })).observe(document.body, {childList: true, characterData: true, subtree: true})
 """
 

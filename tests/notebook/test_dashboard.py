@@ -71,7 +71,7 @@ def test_deploying_again_is_one_click_shown_in_the_same_place(bare: Notebook) ->
     panel = Panel(str, cancel=fail, detach=fail, starts=[Start("Redeploy", "tip", lambda: started)], show=shown.append)
     button = clickable(panel.widget, "Redeploy")
     assert button.layout.display == "none"
-    panel.over()
+    panel.over(story.finished())
     assert button.layout.display is None
     assert [clickable(panel.widget, name).layout.display for name in ("Cancel", "Detach")] == ["none", "none"]
     button.click()
@@ -85,7 +85,7 @@ def test_what_can_not_be_deployed_again_says_why(bare: Notebook) -> None:
         raise NotFoundError("no longer kept", hint="run up")
 
     panel = Panel(str, cancel=fail, detach=fail, starts=[Start("Rollback", "tip", start)], show=lambda _: fail())
-    panel.over()
+    panel.over(story.finished())
     button = clickable(panel.widget, "Rollback")
     button.click()
     assert within(lambda: "no longer kept · run up" in html(panel.widget))

@@ -11,7 +11,8 @@ import pytest
 from defang_nb.model.events import BuildLine, EndpointFound, LogLine, Requested, ServiceInfo
 from defang_nb.model.source import Diagnostic, Position, Severity
 from defang_nb.model.view import DeploymentView
-from defang_nb.render.html import render_html
+from defang_nb.render.html import Head, Parts, parts, render_html
+from defang_nb.render.order import critical
 from defang_nb.render.style import CLASS
 from tests.render import story
 
@@ -217,3 +218,20 @@ def test_many_services_are_a_table_without_a_picture() -> None:
 
 def test_an_empty_view_is_shown_too() -> None:
     assert "preparing" in page(DeploymentView(id="x")).text
+
+
+def test_nothing_waits_for_what_is_over_while_something_else_runs() -> None:
+    view = story.view(story.OPENING, until=16.0)
+    running = [urn for urn, step in view.steps.items() if step.finished is None]
+    assert running == ["shop/image/worker"]
+    assert critical(view) == {"shop/image/worker"}
+    assert critical(story.running()) == {"shop/image/api", "shop/run/migrate", "shop/service/api"}
+
+
+def test_a_card_in_parts_is_the_card_and_time_alone_changes_only_the_clock_and_the_chart() -> None:
+    view = story.running()
+    whole = render_html(view, now=story.START + 24)
+    now, later = (parts(view, now=story.START + 24 + second) for second in (0, 1))
+    assert all(each in whole for each in (*now.head, *now[1:]))
+    assert [name for name in Head._fields if getattr(now.head, name) != getattr(later.head, name)] == ["when"]
+    assert [name for name in Parts._fields[1:] if getattr(now, name) != getattr(later, name)] == ["course"]
