@@ -37,6 +37,8 @@ class Card:
     def __init__(self, link: Link, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._link = link
         self._pace = Pace(RATE, clock=clock)
+        self._told: object = None
+        self._shown = 0.0
         self._folds = Folds(clock)
         self._style = ipywidgets.HTML(STYLE, layout=ipywidgets.Layout(display="none"))
         self._places = Parts(Head(*(place() for _ in Head._fields)), *(place() for _ in Parts._fields[1:]))
@@ -50,9 +52,15 @@ class Card:
 
     def paint(self, view: DeploymentView, now: float, left: float | None = None) -> float:
         """Send what changed, as far as its pace allows; after so many seconds there may be more to send."""
-        second = math.floor(now)
         folds = [_plan_fold(view), *map(_log_fold, panes(view))]
-        return max(self._send(view, second, left), self._folds.paint([each for each in folds if each]))
+        return max(self._send(view, self._moment(view, now), left), self._folds.paint([each for each in folds if each]))
+
+    def _moment(self, view: DeploymentView, now: float) -> float:
+        """The time that is shown. It goes on by the second, and at once where a step began or ended: no bar is ahead."""
+        told = math.floor(now - view.started), view.steps
+        if told != self._told:
+            self._told, self._shown = told, now
+        return self._shown
 
     def _send(self, view: DeploymentView, now: float, left: float | None) -> float:
         """Seconds that it has to wait still, or 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -232,9 +233,11 @@ def moment(seconds: float) -> str:
 
 
 def elapsed(view: DeploymentView, now: float) -> str:
-    """How long the deployment took, or has taken so far; "" before it began."""
+    """How long the deployment took, or has taken so far (a clock, in whole seconds); "" before it began."""
     if not view.started:
         return ""
+    if view.finished is None and now - view.started < 60:
+        return f"{max(0, math.floor(now - view.started))} s"
     return duration((now if view.finished is None else view.finished) - view.started)
 
 
