@@ -63,6 +63,7 @@ class Deployment:
         self._held = Held()
         self._latest: Event | None = None
         self._pace = Pace()
+        self._awaited = asyncio.Event()
         self._subscribers: list[Subscriber] = []
         self._uploads: Uploads | None = None
         self._error: DefangError | None = None
@@ -190,6 +191,8 @@ class Deployment:
 
     def left(self, now: float) -> float | None:
         """About how many seconds it will go on, from how long its steps took in the past; None where that is not known."""
+        if not self._awaited.is_set():
+            loop.call_soon(self._awaited.set)
         return remaining(self._view, self._pace, now, self._workspace.usual)
 
     def start_again(self) -> Deployment:
@@ -254,9 +257,10 @@ class Deployment:
     async def _learn(self) -> None:
         """How long it may take is no more than a comfort: without it (the store is away, a past is damaged) all goes on.
 
-        Whole stories are read for it, which one that is over at once is not kept from being.
+        Whole stories are read for it, which one that is over at once is not kept from being, nor one that nobody watches.
         """
         await asyncio.sleep(LEARN_AFTER)
+        await self._awaited.wait()
         with contextlib.suppress(DefangError, OSError):
             self._pace = await self._workspace.pace(self.project, self.id)
 

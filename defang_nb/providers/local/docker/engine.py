@@ -59,7 +59,9 @@ class DockerEngine:
         import docker
 
         engine = self.found()
-        return docker.APIClient(base_url=engine.host, version=spoken(engine.api), timeout=timeout)
+        client = docker.APIClient(base_url=engine.host, version=spoken(engine.api), timeout=timeout)
+        client.trust_env = not engine.host.startswith("unix://")  # no proxy is between us and a socket; each call would look
+        return client
 
     async def ask(self, what: Callable[[Any], T]) -> T:
         """`what(client)` in a thread. Raises `ProviderError`, and `TransientError` where the engine can't be reached."""
