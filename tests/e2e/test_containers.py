@@ -43,8 +43,9 @@ services:
     networks: [back]
     restart: "no"
   worker:
-    image: busybox
-    command: ["sh", "-c", "while true; do wget -qO- http://web:8000/; sleep 1; done"]
+    image: python:3.12-slim
+    command: ["python", "-uc", {asking}]
+    depends_on: [web]
     networks: [back]
     deploy: {{replicas: 2, resources: {{limits: {{memory: 64M, cpus: "0.5"}}}}}}
     stop_grace_period: 1s
@@ -53,6 +54,16 @@ volumes: {{data: {{}}}}
 configs: {{settings: {{content: "colour = teal\\n"}}}}
 secrets: {{token: {{environment: TOKEN}}}}
 """
+
+
+ASKING = """\
+import time, urllib.request
+while True:
+    with urllib.request.urlopen("http://web:8000/", timeout=5) as answer:
+        print(answer.read().decode(), end="")
+    time.sleep(1)
+"""
+"""Finds another service by its name. Busybox does not, as its static C library falls over some answers of DNS."""
 
 
 class Shop:
@@ -64,7 +75,7 @@ class Shop:
         self.port = ports.free(())
 
     def write(self, text: str = APP, **said: Any) -> None:
-        values = {"greeting": "hello", "port": self.port} | said
+        values = {"greeting": "hello", "port": self.port, "asking": json.dumps(ASKING)} | said
         (self.folder / "compose.yaml").write_text(text.format(**values))
 
     def up(self, **options: Any) -> Any:
@@ -110,6 +121,7 @@ def test_a_project_of_everything_from_nothing_to_nothing(shop: Shop) -> None:
     following = api.logs(project="shop", follow=True)
     while wanted:
         line = next(following)
+        print(line.service, line.line)
         wanted.discard((line.service, line.line))
     following.close()
     found = {each.service: each for each in api.ps("shop")}

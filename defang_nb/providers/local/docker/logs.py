@@ -17,8 +17,6 @@ from defang_nb.providers.local.docker.stamped import NANO, Line, Mark, Stream
 
 _LOOK = 1.0
 """Seconds between looks for containers that came since."""
-_SILENT = 10.0
-"""Seconds without a line after which Podman is asked again for what came since."""
 _ORDER = 0.02
 """Seconds in which the lines of several containers are put in order before they are given."""
 
@@ -114,16 +112,14 @@ class _Following:
                 self._threads[id_].start()
 
     def _follow(self, found: Mapping[str, Any]) -> None:
-        # A quiet service is no dead engine; but Podman's stream may miss that a file has grown, so it is asked for anew.
-        id_, client = found["Id"], self._engine.connect(timeout=_SILENT if self._engine.found().name == "Podman" else None)
+        # A quiet service is no dead engine.
+        id_, client = found["Id"], self._engine.connect(timeout=None)
         mark = self._marks.setdefault(id_, Mark())
         stream, since = Stream(mark), max(mark.moment // NANO, self._query.since or 0) or None
+        answer = None
         try:
-            answer = client.logs(id_, timestamps=True, stream=True, follow=True, since=since)
-            self._streams[id_] = answer
-            for data in answer:
-                if self._closed:
-                    break
+            answer = self._streams[id_] = client.logs(id_, timestamps=True, stream=True, follow=True, since=since)
+            for data in answer if not self._closed else ():
                 for line in stream.feed(data):
                     mark.read(line.moment)
                     if self._query.containing in line.words:
@@ -131,12 +127,14 @@ class _Following:
         except Exception:  # noqa: BLE001 - edge: the connection broke, or was closed; a container that still runs is attached again
             return
         finally:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception):  # edge: as above
+                if answer is not None:
+                    answer._response.close()  # there is no public way; `answer.close` leaves a file over the socket open
                 client.close()
 
     def close(self) -> None:
         self._closed = True
-        for stream in self._streams.values():
+        for stream in list(self._streams.values()):
             with contextlib.suppress(Exception):  # edge: whatever a socket that is closed from another thread says
                 stream.close()
         for thread in self._threads.values():
