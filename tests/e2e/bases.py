@@ -64,18 +64,25 @@ def ensure(client: Any, *names: str) -> None:
 
 
 def _changes(repository: str) -> list[str]:
+    """One variable in each: Podman takes what follows the first one for its value."""
     if repository == "busybox":
         return ["CMD sh", "ENV PATH=/bin"]
     if repository == "postgres":
         path = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         data = "/var/lib/postgresql/data"
-        return [f"ENV PATH={path} PGDATA={data} PGHOST=/tmp", 'ENTRYPOINT ["/start"]', f"VOLUME {data}", "EXPOSE 5432"]
+        return [
+            f"ENV PATH={path}",
+            f"ENV PGDATA={data}",
+            "ENV PGHOST=/tmp",
+            'ENTRYPOINT ["/start"]',
+            f"VOLUME {data}",
+            "EXPOSE 5432",
+        ]
     if repository == "redis":
         return ['CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/data"]', "VOLUME /data"]
     names = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-    return ["CMD python3", "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8"] + [
-        f"ENV {name}={CERTIFICATES}" for name in names
-    ]
+    path = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return ["CMD python3", f"ENV PATH={path}", "ENV LANG=C.UTF-8", *(f"ENV {name}={CERTIFICATES}" for name in names)]
 
 
 def _rootfs(repository: str) -> Path:

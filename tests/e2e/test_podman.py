@@ -10,7 +10,12 @@ from defang_nb.providers.local.docker.find import find
 from tests.e2e import podman
 from tests.e2e.dockerd import Dockerd, without
 from tests.e2e.packages import UnavailableError
-from tests.e2e.test_container_apps import app, test_example  # noqa: F401 - a fixture and a test
+from tests.e2e.test_container_apps import (  # noqa: F401 - a fixture and tests
+    app,
+    test_a_shop_of_six_services,
+    test_an_api_and_its_database,
+    test_example,
+)
 from tests.e2e.test_containers import (  # noqa: F401 - fixtures and tests
     shop,
     test_a_change_replaces_its_own_containers_only_and_nobody_notices,
