@@ -27,8 +27,11 @@ TAIL = 80
 RATE = 600_000
 """Bytes a second of what stands above the logs (of 200 services it is 100 KB)."""
 
-EACH = 0.08
-"""Seconds that each of its messages counts for: services, timeline and progress often change together."""
+EACH = 0.125
+"""Seconds that each of its messages counts for: eight a second. Services, timeline and progress often change together."""
+
+BURST = 1.0
+"""Seconds' worth of messages that are sent at once after a silence, so that what happens now and then is seen as it happens."""
 
 
 class Card:
@@ -36,7 +39,7 @@ class Card:
 
     def __init__(self, link: Link, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._link = link
-        self._pace = Pace(RATE, clock=clock)
+        self._pace = Pace(RATE, burst=BURST, clock=clock)
         self._told: object = None
         self._shown = 0.0
         self._folds = Folds(clock)

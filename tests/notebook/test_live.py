@@ -11,9 +11,9 @@ import ipywidgets
 import pytest
 
 from defang_nb.errors import CdError
-from defang_nb.model.events import BuildLine, LogLine
+from defang_nb.model.events import BuildLine, Event, LogLine, ServiceChanged, ServiceState
 from defang_nb.model.status import LogRecord
-from defang_nb.model.view import DeploymentView
+from defang_nb.model.view import DeploymentView, reduce
 from defang_nb.notebook import live as live_module
 from defang_nb.notebook.live import LiveView, bundle
 from defang_nb.notebook.logview import LogView
@@ -218,6 +218,26 @@ def test_a_panel_sends_no_more_than_its_pace_allows(bare: Notebook) -> None:
         now += wait
     assert folded.open[1] != shown
     assert sum(new != old for new, old in zip(folded.titles, titles, strict=True)) == 2
+    panel.close()
+
+
+def test_a_card_sends_ten_messages_a_second_at_the_most_however_much_happens(bare: Notebook) -> None:
+    now, seconds = 100.0, 30
+    panel = Panel(str, cancel=lambda: None, detach=lambda: None, clock=lambda: now)
+    panel.paint(story.running(), NOW)
+    sent: list[float] = []
+    for each in every(panel.widget):
+        each.observe(lambda _: sent.append(now), [name for name in ("value", "description") if each.has_trait(name)])
+    states = itertools.cycle((ServiceState.DEPLOYMENT_PENDING, ServiceState.DEPLOYMENT_COMPLETED))
+    told = list(story.told(story.OPENING))
+    view = story.running()
+    for number, at in enumerate(range(0, 100 * seconds, 12), len(told) + 1):
+        now = 100 + at / 100
+        change = ServiceChanged(service="web", state=next(states), detail=f"step {number}")
+        view = reduce(view, Event(deployment=story.ID, sequence=number, time=NOW + at / 100, payload=change))
+        panel.paint(view, NOW + at / 100)
+    assert 4 * seconds < len(sent) < 10 * seconds
+    assert sent[0] == 100, "what comes after a silence is sent at once"
     panel.close()
 
 
