@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -180,7 +181,7 @@ def kernel(folder: Path) -> Iterator[Front]:
         yield front
     finally:
         front.run("import defang_nb; defang_nb.down('flood', yes=True)")
-        front.run(STOP_CD)
+        subprocess.run([sys.executable, "-c", STOP_CD], env=environment, check=True)  # a kernel's thread has a loop already
         front.ended.set()
         listener.join()
         client.stop_channels()
