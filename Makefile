@@ -7,7 +7,7 @@ JOBS ?= 2
 E2E_JOBS ?= $(if $(filter 0,$(shell id -u)),$(JOBS),1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test goldens check e2e crash-matrix fuzz fuzz-engine fuzz-compose bench compare screenshots proto format clean
+.PHONY: help setup demo lab test goldens check e2e vscode crash-matrix fuzz fuzz-engine fuzz-compose bench compare screenshots proto format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ goldens: setup ## keep what cells show in each state anew, in tests/render/golde
 
 e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screenshots in artifacts/)
 	$(BIN)/python -m pytest -q -p no:randomly -m e2e -n $(E2E_JOBS) --maxschedchunk 1
+
+vscode: setup ## install VS Code in a browser, by npm (600 MB), and try the views there; EXTENSIONS="a.vsix b.vsix" where none can be fetched
+	$(BIN)/python scripts/vscode.py $(VENV)/vscode $(EXTENSIONS)
+	$(BIN)/python -m pytest -q -p no:randomly -m e2e tests/e2e/test_vscode.py
 
 crash-matrix: setup ## kill cd at every boundary of its journal, one after the other (some minutes), as a table
 	$(BIN)/python -m tests.crash.matrix

@@ -12,9 +12,10 @@ import ipywidgets
 from defang_nb.client import api
 from defang_nb.errors import DefangError
 from defang_nb.model.view import Log
-from defang_nb.notebook.buttons import answer_while_a_cell_runs, button, close_all, controls, flow, refusal, status
+from defang_nb.notebook.buttons import button, close_all, controls, flow, refusal, status
 from defang_nb.notebook.place import place, put
 from defang_nb.notebook.slot import Slot
+from defang_nb.notebook.subshell import answer_while_a_cell_runs
 from defang_nb.render.logs import log_pre
 from defang_nb.render.markup import Link, card
 

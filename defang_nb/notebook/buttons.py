@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 
 from defang_nb.errors import DefangError
+from defang_nb.notebook.subshell import answer_while_a_cell_runs
 from defang_nb.render.markup import esc
 
 CONTROLS = "defang-nb-controls"
@@ -41,23 +42,6 @@ def status(text: str) -> str:
 def refusal(error: DefangError) -> str:
     """An error in one line, beside the button that it came of."""
     return f"✘ {error.message}{f' · {error.hint}' if error.hint else ''}"
-
-
-def answer_while_a_cell_runs(widget: Any) -> Any:
-    """Let what a reader does with it be handled where the front end sends it: in JupyterLab on a subshell, beside the cell.
-
-    ipykernel 7.4 sends what arrives on a comm to the shell that last wrote to it. That is the main one, which made the widget
-    and is busy with the cell; so that memory is taken away, now and after each change, which writes. Kernels that have no such
-    memory are left alone.
-    """
-
-    def forget(_: object = None) -> None:
-        if widget.comm is not None:
-            vars(widget.comm).pop("_reply_subshell_id", None)
-
-    widget.observe(forget)
-    forget()
-    return widget
 
 
 def close_all(widgets: Iterable[Any]) -> None:

@@ -37,7 +37,7 @@ class Dashboard:
     ) -> None:  # fmt: skip
         self._look: Look = look or (lambda: overview(stack, project=project))
         self._link: Link = link or (lambda url: proxied(url, server_base()))
-        self._widgets = widgets and _kernel() and frontend.widgets()
+        self._widgets = widgets and frontend.kernel() is not None and frontend.widgets()
         self._echoed = False
         self._closed = threading.Event()
         self._wanted = threading.Event()
@@ -101,10 +101,3 @@ class Dashboard:
             self._wanted.wait(PAUSE)
             self._wanted.clear()
         self._board.close()
-
-
-def _kernel() -> bool:
-    """Whether what is shown can be changed later, and clicked: a kernel's front end, no terminal."""
-    from IPython.core.getipython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None) is not None

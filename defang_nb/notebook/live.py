@@ -61,10 +61,13 @@ class LiveView:
         self._detached = False
         self._panel: Panel | None = self._make_panel() if widgets else None
         self._panel_slot, self._static = slots or (Slot(), Slot())
+        self._late = self._panel is not None and slots is None and frontend.forgets_displays()
+        """Whether only the end is shown beside the widget, in places of its own."""
         if self._panel:
             (self._panel_slot.change if slots else self._panel_slot.show)(self._panel.widget)
         self._told: object = None
-        self._show_static(first=slots is None)
+        if not self._late:
+            self._show_static(first=slots is None)
         pause = WIDGET_PAUSE if self._panel else STATIC_PAUSE
         self._painter = (Painter if frontend.repaints_by_threads() else CellPainter)(self._paint, self._paint_last, pause=pause)
         self._painter.start()
@@ -112,7 +115,8 @@ class LiveView:
     def _paint(self) -> float | None:
         now = self._clock()
         wanted = self._panel.paint(self._deployment.view, now, self._deployment.left(now)) if self._panel else None
-        self._show_static()
+        if not self._late:
+            self._show_static()
         return wanted
 
     def _show_static(self, *, first: bool = False) -> None:
@@ -127,7 +131,8 @@ class LiveView:
 
     def _paint_last(self) -> None:
         """What stays comes first: whoever saves the notebook at this moment keeps it."""
-        self._static.replace(bundle(self._deployment.view, self._link, self._clock()))
+        end = bundle(self._deployment.view, self._link, self._clock())
+        (self._static.show_bundle if self._late else self._static.replace)(end)
         if self._panel and self._repeatable:
             self._panel.over(self._deployment.view)
         elif self._panel:
@@ -147,5 +152,8 @@ class LiveView:
     def _give_place(self, started: Deployment) -> None:
         """To what was started from here."""
         self._clear()
+        if self._late:
+            self._panel_slot = self._panel_slot.again()
+            self._panel_slot.show_bundle({"text/plain": ""})
         slots = self._panel_slot, self._static
         LiveView(started, self._link, widgets=True, clock=self._clock, slots=slots).detached()

@@ -10,8 +10,8 @@ import ipywidgets
 
 from defang_nb.errors import DefangError
 from defang_nb.model.events import BuildLine, Event, LogLine
-from defang_nb.notebook.buttons import answer_while_a_cell_runs
 from defang_nb.notebook.place import place, put
+from defang_nb.notebook.subshell import answer_while_a_cell_runs
 from defang_nb.render.logs import found_lines
 from defang_nb.render.markup import card, esc
 

@@ -67,8 +67,8 @@ def card(inner: str, label: str, *, style: bool = True) -> str:
     """A self-contained fragment: the stylesheet, and `inner` under its class. Both colours are also set inline, since some
     front ends drop stylesheets from outputs that they don't trust. Without `style` the page has to hold the stylesheet."""
     colours = (
-        "background:var(--jp-layout-color1, var(--vscode-editor-background, #fff));"
-        "color:var(--jp-ui-font-color0, var(--vscode-editor-foreground, #1f2328))"
+        "background:var(--vscode-editor-background, var(--jp-layout-color1, #fff));"
+        "color:var(--vscode-editor-foreground, var(--jp-ui-font-color0, #1f2328))"
     )
     return (
         f'{STYLE if style else ""}<div class="{CLASS}" role="region" aria-label="{esc(label)}" style="{colours}">{inner}</div>'

@@ -45,15 +45,22 @@ class Kernel:
         self._client.start_channels()
         self._client.wait_for_ready(timeout=PATIENCE)
         self.shown = ""
+        self.changed_by: set[str] = set()
+        """The messages (cells, clicks) that changed what stood in an output already, as the kernel says."""
+        self.displayed: list[dict[str, str]] = []
+        self._buttons: dict[str, str] = {}
 
     def run(self, cell: str) -> None:
         """Until the cell is over; everything that it showed is in `shown`."""
         self.until_idle(self.begin(cell))
 
-    def begin(self, cell: str) -> str:
+    def begin(self, cell: str, *, named: str | None = None) -> str:
+        """Send it, as a front end that calls its cell `named`; the message's id."""
         self.shown = ""
-        message: str = self._client.execute(cell)
-        return message
+        content = {"code": cell, "silent": False, "store_history": True, "stop_on_error": True}
+        message = self._client.session.msg("execute_request", content, metadata={"cellId": named})
+        self._client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def until(self, words: str) -> None:
         """Take in what is shown until `words` are."""
@@ -72,9 +79,21 @@ class Kernel:
         except Empty:
             pytest.fail(f"nothing came for {PATIENCE:g} s; shown until then: {self.shown}")
         content = got["content"]
+        if got["msg_type"] == "comm_open" and (name := content["data"].get("state", {}).get("description")):
+            self._buttons[name] = content["comm_id"]
+        if got["msg_type"] == "display_data":
+            self.displayed.append(content["data"])
+        if got["msg_type"] == "update_display_data":
+            self.changed_by.add(got["parent_header"]["msg_id"])
         self.shown += content.get("text", "") + "".join(map(str, content.get("data", {}).values()))
         self.shown += "\n".join(content.get("traceback", ()))
         return bool(got["parent_header"].get("msg_id") == message and content.get("execution_state") == "idle")
+
+    def click(self, button: str) -> None:
+        """As a front end that knows of no subshells does, on the channel on which it sends cells."""
+        data = {"method": "custom", "content": {"event": "click"}}
+        message = self._client.session.msg("comm_msg", {"comm_id": self._buttons[button], "data": data})
+        self._client.shell_channel.send(message)
 
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
@@ -140,3 +159,18 @@ def test_a_deployment_outlives_the_interrupted_cell_and_its_kernel(folder: Path,
     second.run("down = %defang down -p slow")
     second.run("print('outcome', down.outcome.value)")
     assert "outcome succeeded" in second.shown
+
+
+@pytest.mark.parametrize("named", [None, "vscode-notebook-cell:/it.ipynb#W2"])
+def test_a_click_on_cancel_is_heard_while_the_cell_runs(folder: Path, kernels: list[Kernel], named: str | None) -> None:
+    kernel = Kernel(folder)
+    kernels.append(kernel)
+    kernel.run("%load_ext defang_nb")
+    kernel.run(COMPOSE)
+    running = kernel.begin("dep = %defang up", named=named)
+    kernel.until("waiting for the word")
+    kernel.click("Cancel")
+    kernel.until_idle(running)
+    assert "cancelled" in kernel.shown
+    assert kernel.changed_by == (set() if named else {running})  # VS Code drops what would come of the click, and may drop all
+    assert any("cancelled" in each["text/plain"] for each in kernel.displayed) == bool(named)
