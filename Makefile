@@ -52,7 +52,7 @@ goldens: setup ## keep what cells show in each state anew, in tests/render/golde
 e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screenshots in artifacts/)
 	$(BIN)/python -m pytest -q -p no:randomly -m e2e -n $(E2E_JOBS) --maxschedchunk 1
 
-vscode: setup ## install VS Code in a browser, by npm (600 MB), and try the views there; EXTENSIONS="a.vsix b.vsix" where none can be fetched
+vscode: setup ## install VS Code in a browser, by npm (800 MB), and try the views there; EXTENSIONS="a.vsix b.vsix" where none can be fetched
 	$(BIN)/python scripts/vscode.py $(VENV)/vscode $(EXTENSIONS)
 	$(BIN)/python -m pytest -q -p no:randomly -m e2e tests/e2e/test_vscode.py
 
