@@ -12,13 +12,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 from defang_nb.errors import CdError, UsageError
 from defang_nb.model.stack import Stack
 from defang_nb.providers.base import CdAddress
+from defang_nb.providers.local import outliving
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.providers.local.rendezvous import Rendezvous
 
@@ -79,14 +79,9 @@ class Launcher:
                 log.replace(log.with_suffix(".log.1"))
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            process = subprocess.Popen(
-                command, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+            return outliving.start(command, folder=log.parent, log=output)
         finally:
             os.close(output)
-        # Somebody has to take note of its end, or it stays a zombie for as long as the kernel lives.
-        threading.Thread(target=process.wait, name="defang-nb-cd-end", daemon=True).start()
-        return process
 
     def _idle(self) -> float:
         text = self._setting("DEFANG_CD_IDLE", f"{IDLE:g}")

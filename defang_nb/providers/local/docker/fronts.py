@@ -13,21 +13,19 @@ import fcntl
 import itertools
 import json
 import os
-import subprocess
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from defang_nb.errors import ProviderError
+from defang_nb.providers.local import outliving
 from defang_nb.providers.local.process import ports
 
 _PROGRAM = Path(__file__).parent / "shim" / "forward.py"
 _PATIENCE = 15.0
 _LOOK = 0.02
 _LOOKS_PER_START = 50
-_started: list[subprocess.Popen[bytes]] = []
-"""Those that this process started: they outlive it, and nobody waits for them."""
 
 Place = tuple[str, int]
 
@@ -84,12 +82,9 @@ class Fronts:
         if not self.names() or self._runs():
             return
         with self.folder.with_name(f"{self.folder.name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_PROGRAM), str(self.folder)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
-                env={key: value for key, value in os.environ.items() if key in ("PATH", "DEFANG_NB_HOME")},
-            )  # fmt: skip
-        _started[:] = [*(each for each in _started if each.poll() is None), process]
+            environment = {key: value for key, value in os.environ.items() if key in ("PATH", "DEFANG_NB_HOME")}
+            command = [sys.executable, "-I", "-S", str(_PROGRAM), str(self.folder)]
+            outliving.start(command, folder=Path("/"), log=log.fileno(), environment=environment)
 
     def refused(self) -> set[int]:
         """Ports that the forwarder could not listen on, since somebody else does."""
