@@ -34,7 +34,7 @@ lab: setup ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks notebooks/quickstart.ipynb
 
 test: setup ## the fast tests: no network, no Docker, no root
-	$(BIN)/python -m pytest -q -m 'not e2e' --timeout 200 -n $(JOBS)
+	$(BIN)/python -m pytest -q -m 'not e2e and not vscode' --timeout 200 -n $(JOBS)
 
 check: setup ## format, lint, types, layers, generated code, documents and notebooks
 	$(BIN)/ruff format --check .
@@ -54,7 +54,7 @@ e2e: setup ## real deployments, and a real JupyterLab in Chromium (keeps screens
 
 vscode: setup ## install VS Code in a browser, by npm (800 MB), and try the views there; EXTENSIONS="a.vsix b.vsix" where none can be fetched
 	$(BIN)/python scripts/vscode.py $(VENV)/vscode $(EXTENSIONS)
-	$(BIN)/python -m pytest -q -p no:randomly -m e2e tests/e2e/test_vscode.py
+	$(BIN)/python -m pytest -q -p no:randomly -m vscode
 
 crash-matrix: setup ## kill cd at every boundary of its journal, one after the other (some minutes), as a table
 	$(BIN)/python -m tests.crash.matrix

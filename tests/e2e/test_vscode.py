@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HOME = Path(sys.prefix) / "vscode"
 pytestmark = [
-    pytest.mark.e2e,
+    pytest.mark.vscode,
     pytest.mark.skipif(not (HOME / "installed").is_file(), reason="VS Code is not here: make vscode installs it"),
 ]
 
