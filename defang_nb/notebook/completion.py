@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
-
 from defang_nb.commands.app import APP
 from defang_nb.commands.complete import complete, complete_options
 from defang_nb.commands.words import Complete, Face
@@ -21,25 +19,65 @@ _APP = re.compile(r"^\s*%%?app\s(?P<rest>.*)$")
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 
 
-def matcher(cells: Cells, stack: Callable[[], str], variables: Callable[[], dict[str, Any]]) -> Callable[..., Any]:
-    """A matcher of IPython's second API, for `shell.Completer.custom_matchers`."""
+Found = tuple[Iterable[str], str]
+"""What may stand at the cursor, and what of it is there already."""
+Variables = Callable[[], dict[str, Any]]
+
+
+def matcher(completer: Any, cells: Cells, stack: Callable[[], str], variables: Variables) -> Callable[..., Any]:
+    """For `custom_matchers` of the shell's `completer`."""
 
     def lookup(kind: Complete, begun: str) -> Iterable[str]:
         return known(kind, begun, cells, stack(), variables())
 
+    def candidates(cell: str, row: int, line: str) -> Found | None:
+        """None where it is not ours to say; `line` is that of the cursor, number `row`, as far as the cursor."""
+        if cell.lstrip().startswith("%%compose") and row > 0:
+            return _in_body(cell, row, line)
+        found = _LINE.match(line)
+        if not found and (app := _APP.match(line)) and row == 0:
+            return _app_line(app["rest"], lookup)
+        if not found:
+            return None
+        words, current, begun = _words(found["rest"])
+        return complete(words, current, lambda kind: lookup(kind, begun), Face.NOTEBOOK), current
+
+    try:
+        return _second(candidates)
+    except ImportError:
+        return _first(completer, candidates)
+
+
+def _second(candidates: Callable[[str, int, str], Found | None]) -> Callable[..., Any]:
+    """By IPython's second API. Raises `ImportError` where it has none."""
+    from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+
     @context_matcher(identifier="defang-nb")  # type: ignore[untyped-decorator]
     def defang_matcher(context: CompletionContext) -> dict[str, Any]:
-        if context.full_text.lstrip().startswith("%%compose") and context.cursor_line > 0:
-            return _answer(*_in_body(context.full_text, context.cursor_line, context.text_until_cursor))
-        found = _LINE.match(context.text_until_cursor)
-        if not found and (cell := _APP.match(context.text_until_cursor)) and context.cursor_line == 0:
-            return _answer(*_app_line(cell["rest"], lookup))
-        if not found:
+        found = candidates(context.full_text, context.cursor_line, context.text_until_cursor)
+        if found is None:
             return {"completions": []}
-        words, current, begun = _words(found["rest"])
-        return _answer(complete(words, current, lambda kind: lookup(kind, begun), Face.NOTEBOOK), current)
+        return {
+            "completions": [SimpleCompletion(text=each, type="defang") for each in found[0]],
+            "suppress": True,
+            "matched_fragment": found[1],
+            "ordered": True,
+        }
 
     return defang_matcher  # type: ignore[no-any-return]
+
+
+def _first(completer: Any, candidates: Callable[[str, int, str], Found | None]) -> Callable[..., Any]:
+    """By the API that IPython had before 8.6, and Colab's has: it knows of the cursor's line only."""
+
+    def defang_matcher(fragment: str) -> list[str]:
+        line = completer.text_until_cursor
+        offered, current = candidates(line, 0, line) or ((), fragment)
+        # Its fragment begins after a `=`, ours with the option.
+        before = max(0, len(current) - len(fragment))
+        return [each[before:] for each in offered]
+
+    return defang_matcher
 
 
 def _words(rest: str) -> tuple[list[str], str, str]:
@@ -52,15 +90,6 @@ def _words(rest: str) -> tuple[list[str], str, str]:
 def _app_line(rest: str, lookup: Callable[[Complete, str], Iterable[str]]) -> tuple[list[str], str]:
     words, current, begun = _words(rest)
     return complete_options(APP, words, current, lambda kind: lookup(kind, begun), Face.CELL), current
-
-
-def _answer(candidates: Iterable[str], current: str) -> dict[str, Any]:
-    return {
-        "completions": [SimpleCompletion(text=each, type="defang") for each in candidates],
-        "suppress": True,
-        "matched_fragment": current,
-        "ordered": True,
-    }
 
 
 def _in_body(cell: str, row: int, line: str) -> tuple[list[str], str]:

@@ -36,7 +36,7 @@ class _Loaded:
         self._shell = shell
         self._echo = Echo(shell)
         self._magics = DefangMagics(shell, Cells(), self._echo.was_shown)
-        self._matcher = matcher(self._magics.cells, lambda: self._magics.place, self._magics.variables)
+        self._matcher = matcher(shell.Completer, self._magics.cells, lambda: self._magics.place, self._magics.variables)
 
     def register(self) -> None:
         self._shell.register_magics(self._magics)

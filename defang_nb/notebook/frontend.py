@@ -18,9 +18,13 @@ def kernel() -> Any:
     return getattr(get_ipython(), "kernel", None)
 
 
+def in_colab() -> bool:
+    return "google.colab" in sys.modules
+
+
 def repaints_by_threads() -> bool:
     """Whether what a thread changes is shown before the cell ends. Colab waits with it, so there cells paint by themselves."""
-    return "google.colab" not in sys.modules
+    return not in_colab()
 
 
 def forgets_displays() -> bool:

@@ -96,7 +96,7 @@ class NotebookHost:
                 if line := progress_line(view, event):
                     self.text(line)
             return deployment.done
-        if self._widgets and (why := frontend.missing_widgets()):
+        if self._widgets and not frontend.in_colab() and (why := frontend.missing_widgets()):
             self.note(why)
         live = LiveView(deployment, self._link, widgets=self._widgets and frontend.widgets())
         try:

@@ -16,7 +16,8 @@ from defang_nb.commands.words import Face
 from defang_nb.errors import UsageError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.expand import expand
-from defang_nb.notebook.links import proxied, server_base
+from defang_nb.notebook.frontend import in_colab
+from defang_nb.notebook.links import proxied, server_base, through_colab
 
 _STACK = re.compile(r"[a-z][a-z0-9]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -64,7 +65,8 @@ class DefangMagics(Magics):
         return str(proposal["value"])
 
     def link(self, url: str) -> str:
-        return proxied(url, self.proxy or server_base())
+        base = self.proxy or server_base()
+        return through_colab(url) if in_colab() and not base else proxied(url, base)
 
     def variables(self) -> dict[str, Any]:
         return self.shell.user_ns  # type: ignore[no-any-return, union-attr]

@@ -6,13 +6,14 @@ import sys
 import threading
 import types
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
 
 import pytest
 
 from defang_nb.model.status import LogRecord
-from defang_nb.notebook import frontend
+from defang_nb.notebook import frontend, links
 from defang_nb.notebook.live import LiveView, brief, bundle
 from defang_nb.notebook.logview import LogView
 from tests.notebook.conftest import Notebook
@@ -69,6 +70,31 @@ def test_in_colab_logs_are_painted_by_the_cell(painted: list[tuple[dict[str, Any
     LogView(most=10).run((LogRecord(service="web", time=0, line=f"line {number}") for number in range(25)), follow=True)
     assert "web.1 | line 24" in painted[-1][0]["text/plain"]
     assert all(on_the_cells_thread for _, on_the_cells_thread in painted)
+
+
+@pytest.mark.usefixtures("colab")
+def test_in_colab_addresses_go_through_its_page(monkeypatch: pytest.MonkeyPatch, notebook: Notebook) -> None:
+    asked = []
+
+    def eval_js(script: str, timeout_sec: float) -> str | None:
+        asked.append(script)
+        return "https://8000-abc.colab.example/" if "(8000)" in script else None
+
+    page = types.ModuleType("google.colab.output")
+    page.eval_js = eval_js  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "google.colab.output", page)
+    monkeypatch.setattr(sys.modules["google.colab"], "output", page, raising=False)
+    links._colab_base.cache_clear()
+    link = notebook.shell.magics_manager.registry["DefangMagics"].link
+    assert link("http://127.0.0.1:8000/docs?a=1") == "https://8000-abc.colab.example/docs?a=1"
+    assert link("http://localhost:8001/") == "http://localhost:8001/", "the page did not say"
+    assert link("http://other.example:8000/") == "http://other.example:8000/"
+    link("http://127.0.0.1:8000/"), link("http://localhost:8001/")
+    assert asked == [f"google.colab.kernel.proxyPort({port})" for port in (8000, 8001)]
+    links._colab_base.cache_clear()
+    with ThreadPoolExecutor(1) as pool:
+        elsewhere = pool.submit(link, "http://127.0.0.1:8000/").result()
+    assert elsewhere == "http://127.0.0.1:8000/"
 
 
 @pytest.fixture
