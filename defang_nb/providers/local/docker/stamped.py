@@ -15,7 +15,8 @@ from functools import lru_cache
 import msgspec
 
 NANO = 1_000_000_000
-_STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$")
+_TIME = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))"
+_STAMP, _STAMP_FIRST = re.compile(_TIME + rb"$"), re.compile(_TIME + rb" ")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -53,6 +54,9 @@ class Stream:
         self._until, self._again = (mark.moment, mark.lines) if mark else (0, 0)
 
     def feed(self, data: bytes) -> Iterator[Line]:
+        # A line that the engine got in pieces is sent in pieces, each with a time of its own.
+        if self._rest and (piece := _STAMP_FIRST.match(data)):
+            data = data[piece.end() :]
         *whole, self._rest = (self._rest + data).split(b"\n")
         for each in whole:
             yield from self._new(each)

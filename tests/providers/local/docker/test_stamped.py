@@ -31,6 +31,12 @@ def test_pieces_are_put_together_and_a_progress_bar_begins_anew() -> None:
     assert list(rest.feed(b"2026-01-31T12:34:56.1Z no end")) == [] and [each.words for each in rest.end()] == ["no end"]
 
 
+def test_a_line_that_comes_in_pieces_with_a_time_each_is_one_line() -> None:
+    stream = Stream()
+    pieces = (b"2026-01-31T12:34:56Z 26", b"2026-01-31T12:34:57Z 54\n", b"2026-01-31T12:34:57Z 2655\n")
+    assert [each.words for piece in pieces for each in stream.feed(piece)] == ["2654", "2655"]
+
+
 @pytest.mark.parametrize("data", [DOCKER, PODMAN])
 @pytest.mark.parametrize("seen", [0, 1, 2, 3])
 def test_who_reads_on_gets_each_line_once_though_many_are_of_one_time(data: bytes, seen: int) -> None:
