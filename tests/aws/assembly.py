@@ -118,6 +118,7 @@ def assemble(pace: float, registry: str = "") -> Parts:
         "credentials": lambda path: credentials(world, path),
         "metadata": lambda path: metadata(world, path),
         "behaviours": lambda asked: _behave(world, asked),
+        "finish": lambda match: _finish(world, match),
         "pace": lambda asked: setattr(world, "pace", asked["seconds"]),
         "problems": lambda _: [*layer.ledger.problems, *world.problems, *stores.problems],
         "tasks": lambda _: [_told(each) for each in world.tasks()],
@@ -128,6 +129,13 @@ def assemble(pace: float, registry: str = "") -> Parts:
 def _behave(world: World, asked: list[dict[str, Any]]) -> None:
     with world.lock:
         world.behaviours = [Behaviour(**each) for each in asked]
+
+
+def _finish(world: World, match: str) -> None:
+    with world.lock:
+        for each in world.behaviours:
+            if each.match == match:
+                each.exit_code, each.after = 0, 0.0
 
 
 def _told(task: Task) -> dict[str, Any]:

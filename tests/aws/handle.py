@@ -108,6 +108,10 @@ class Simulation:
         """Replace what tasks do that are not really run: see `tests.aws.runners.base.Behaviour`."""
         self.ask("behaviours", list(rules))
 
+    def finish(self, match: str) -> None:
+        """Let the tasks that do as the rule with this `match` says succeed: those that run now, and those to come."""
+        self.ask("finish", match)
+
     def runners(self, *rules: tuple[str, str]) -> None:
         """How tasks are run, before what is usual (cd: as a process; all else: not really).
 

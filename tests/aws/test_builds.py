@@ -164,12 +164,14 @@ async def test_a_cancelled_build_s_task_is_stopped(builder: Builder) -> None:
 
 
 async def test_a_build_that_a_dead_cd_began_is_followed_to_its_end(builder: Builder) -> None:
-    builder.yard.simulation.behaviours({"match": "build", "exit_code": 0, "after": 0.5})
+    builder.yard.simulation.behaviours({"match": "build"})
     first = asyncio.ensure_future(builder.type.create(builder.operation()))
     await asyncio.to_thread(until, builder.tasks, "a task runs")
-    second = await builder.type.create(builder.operation())
-    assert second == await first
-    assert "a build that an earlier deployment began goes on" in builder.heard
+    second = asyncio.ensure_future(builder.type.create(builder.operation()))
+    followed = "a build that an earlier deployment began goes on"
+    await asyncio.to_thread(until, lambda: followed in builder.heard, "the second follows the first one's task")
+    builder.yard.simulation.finish("build")
+    assert await second == await first
     assert len(builder.yard.simulation.tasks()) == 1
 
 

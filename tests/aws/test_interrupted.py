@@ -42,9 +42,11 @@ def test_a_cancellation_stops_the_build_in_the_account(user: User) -> None:
 
 
 def test_of_two_at_once_one_works_and_the_other_is_told_who_does(user: User) -> None:
+    user.simulation.behaviours({"match": "migrate"})
     with user.begins("up") as begun:
-        until_said(begun, "plan:")
+        until_said(begun, "migrate: ◐ starting")
         told = user.says("up", code=None)
+        user.simulation.finish("migrate")
         said, _ = begun.communicate(timeout=120)
     assert begun.returncode == 0, said
     assert "is at work on this project since" in told
@@ -55,11 +57,12 @@ def test_credentials_that_expire_midway_and_a_cd_that_aws_stops(user: User) -> N
     user.simulation.faults({"kind": "expired", "key": "ASIA.*", "after": 60})
     assert "credentials have expired" in user.says("up", code=None)
     user.simulation.faults()
-    user.simulation.behaviours({"match": "migrate", "exit_code": 0, "after": 5})
+    user.simulation.behaviours({"match": "migrate"})
     with user.begins("up") as begun:
         until_said(begun, "migrate: ◐ starting")
         [cd] = user.tasks("defang-cd")
         user.simulation.client("ecs").stop_task(cluster="defang", task=cd, reason="the host is retired")
+        user.simulation.finish("migrate")
         said, _ = begun.communicate(timeout=120)
     assert begun.returncode == DeploymentFailedError.exit_code, said
     assert "run `up` again: it continues" in said
