@@ -44,6 +44,25 @@ class DefangError(Exception):
         self.message = message
         self.hint = hint
         self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
+        self._noted: list[str] = []
+
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]
+        """What Python writes below the message in a traceback, and marimo after it in a cell: findings and hints, as far as it
+        has not said them. Without excerpts, since marimo makes one line of it all."""
+        found = [each for each in self.diagnostics if each.severity == "error"][:TOLD]
+        notes = filter(None, map(self._note, found))
+        hint = self.hint and not any(self.hint == each.hint for each in found)
+        return [*notes, *([f"hint: {self.hint}"] if hint else []), *self._noted]
+
+    def _note(self, finding: Diagnostic) -> str:
+        """Where, what and what to do, as far as the message does not say so."""
+        known = (str(finding.position or ""), finding.message)
+        new = ": ".join(each for each in known if each not in self.message)
+        return " · ".join(filter(None, (new, f"hint: {finding.hint}" if finding.hint else "")))
+
+    def add_note(self, note: str, /) -> None:
+        self._noted.append(note)
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints instead of a traceback (an IPython protocol; nothing of IPython is imported)."""

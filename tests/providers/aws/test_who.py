@@ -79,9 +79,9 @@ USER = f"User: {WHO} is not authorized to perform: ecs:RunTask on resource: {TAS
         ("AccessDenied", f"{USER} because no identity-based policy allows the ecs:RunTask action",
          f"AWS denies ecs:RunTask on {TASK} to {WHO}: the policies of the user or role do not allow it", "manages the account"),
         ("UnauthorizedOperation", f"You are not authorized to perform this operation. {USER} with an explicit deny in a "
-         "service control policy. Encoded authorization failure message: AbC-d_e", "organisation .SCP. forbids it$", "admin"),
+         "service control policy. Encoded authorization failure message: AbC-d_e", "(?m).SCP. forbids it$", "admin"),
         ("AccessDeniedException", f"{USER} because no permissions boundary allows the ecs:RunTask action",
-         "the permissions boundary does not allow it$", "widen it"),
+         "(?m)the permissions boundary does not allow it$", "widen it"),
         ("RequestTimeTooSkewed", "too large", "clock", "set the clock"),
         ("SignatureDoesNotMatch", "Signature expired: 2026 is now earlier than 2027", "clock", "set the clock"),
         ("InvalidClientTokenId", "invalid", "does not know these credentials", "aws configure"),
