@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from defang_nb.client.links import through_hub
 from defang_nb.client.overview import overview
 from defang_nb.errors import DefangError
 from defang_nb.notebook import frontend
-from defang_nb.notebook.links import proxied, server_base
 from defang_nb.notebook.slot import Slot
 from defang_nb.render.markup import Link
 from defang_nb.render.overview import overview_html, overview_text, remember
@@ -36,7 +36,7 @@ class Dashboard:
         widgets: bool = True,
     ) -> None:  # fmt: skip
         self._look: Look = look or (lambda: overview(stack, project=project))
-        self._link: Link = link or (lambda url: proxied(url, server_base()))
+        self._link: Link = link or through_hub
         self._widgets = widgets and frontend.kernel() is not None and frontend.widgets()
         self._echoed = False
         self._closed = threading.Event()

@@ -9,6 +9,7 @@ from typing import Any
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Bool, Int, TraitError, Unicode, validate
 
+from defang_nb.client.links import proxied, server_base, through_colab
 from defang_nb.commands.app import APP
 from defang_nb.commands.help import help_text
 from defang_nb.commands.parse import parse, parse_cell, split
@@ -17,7 +18,6 @@ from defang_nb.errors import UsageError
 from defang_nb.notebook.cells import Cells
 from defang_nb.notebook.expand import expand
 from defang_nb.notebook.frontend import in_colab
-from defang_nb.notebook.links import proxied, server_base, through_colab
 
 _STACK = re.compile(r"[a-z][a-z0-9]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")

@@ -64,11 +64,11 @@ def looked(look: Look) -> str:
 
 
 def card(inner: str, label: str, *, style: bool = True) -> str:
-    """A self-contained fragment: the stylesheet, and `inner` under its class. Both colours are also set inline, since some
-    front ends drop stylesheets from outputs that they don't trust. Without `style` the page has to hold the stylesheet."""
+    """A self-contained fragment: the stylesheet, and `inner` under its class. Both colours are set inline too, since some front
+    ends drop stylesheets from outputs that they don't trust. Without `style` the page has to hold the stylesheet."""
     colours = (
-        "background:var(--vscode-editor-background, var(--jp-layout-color1, #fff));"
-        "color:var(--vscode-editor-foreground, var(--jp-ui-font-color0, #1f2328))"
+        "background:var(--bg, var(--vscode-editor-background, var(--jp-layout-color1, #fff)));"
+        "color:var(--fg, var(--vscode-editor-foreground, var(--jp-ui-font-color0, #1f2328)))"
     )
     return (
         f'{STYLE if style else ""}<div class="{CLASS}" role="region" aria-label="{esc(label)}" style="{colours}">{inner}</div>'

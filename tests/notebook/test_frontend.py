@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from defang_nb.client import links
 from defang_nb.model.status import LogRecord
-from defang_nb.notebook import frontend, links
+from defang_nb.notebook import frontend
 from defang_nb.notebook.live import LiveView, brief, bundle
 from defang_nb.notebook.logview import LogView
 from tests.notebook.conftest import Notebook

@@ -187,7 +187,7 @@ def test_loading_loads_little() -> None:
     ],
 )
 def test_links_through_a_hub(url: str, base: str, expected: str) -> None:
-    from defang_nb.notebook.links import proxied
+    from defang_nb.client.links import proxied
 
     assert proxied(url, base) == expected
 

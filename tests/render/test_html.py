@@ -86,8 +86,8 @@ def test_every_view_has_a_name_a_live_status_and_a_progress_bar(any_view: Deploy
 
 def test_both_colours_are_set_with_theme_variables_and_fallbacks() -> None:
     style = page(story.running()).role("region")["style"] or ""
-    assert "background:var(--vscode-editor-background, var(--jp-layout-color1, #fff))" in style
-    assert "color:var(--vscode-editor-foreground, var(--jp-ui-font-color0, #1f2328))" in style
+    assert "background:var(--bg, var(--vscode-editor-background, var(--jp-layout-color1, #fff)))" in style
+    assert "color:var(--fg, var(--vscode-editor-foreground, var(--jp-ui-font-color0, #1f2328)))" in style
 
 
 def test_the_stylesheet_reaches_nothing_outside() -> None:

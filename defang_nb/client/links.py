@@ -22,6 +22,11 @@ def proxied(url: str, base: str) -> str:
     return _at(f"{base.rstrip('/')}/proxy/{port}", url) if base and port else url
 
 
+def through_hub(url: str) -> str:
+    """`url` through the hub's server that this process runs under; as it is where there is no hub."""
+    return proxied(url, server_base())
+
+
 def through_colab(url: str) -> str:
     """`url` as Colab's page reaches it: an address of this machine, and only where the page says how."""
     port = _port(url)
