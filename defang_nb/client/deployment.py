@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from defang_nb import errors
-from defang_nb.client import again, loop
+from defang_nb.client import again, loop, marimo
 from defang_nb.client.held import Held
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import CdError, DefangError, DeploymentCancelledError, DeploymentFailedError
@@ -86,10 +86,11 @@ class Deployment:
 
     def _repr_html_(self) -> str:
         """As notebooks of any sort (marimo, or Jupyter without the extension) show a value: what there is to see of it now."""
+        from defang_nb.client.links import through_hub
         from defang_nb.render.html import render_html
 
         now = time.time()
-        return render_html(self.view, now=now, left=self.left(now))
+        return render_html(self.view, now=now, link=through_hub, left=self.left(now))
 
     @property
     def view(self) -> DeploymentView:
@@ -149,10 +150,12 @@ class Deployment:
     def wait(self, timeout: float | None = None, *, check: bool = True) -> Deployment:
         """Block until it is over. `timeout` in seconds: raises `TimeoutError`, and the deployment goes on.
 
+        In a cell of marimo it is the cell's output meanwhile, renewed twice a second.
+
         With `check`, raises what it ended with: `DeploymentFailedError` or `DeploymentCancelledError` (message, hint and error
         diagnostics as in the view), or the error that kept it from starting.
         """
-        self._over.result(timeout)
+        marimo.wait(self._over, self, timeout)
         if check and self._view.outcome is not Outcome.SUCCEEDED:
             raise self._failure()
         return self

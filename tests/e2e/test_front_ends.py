@@ -1,4 +1,4 @@
-"""Front ends other than a JupyterLab that has everything: Notebook 7, one without widgets, nbconvert's and marimo's exports."""
+"""Front ends other than a JupyterLab that has everything: Notebook 7, one without widgets, nbconvert's pages."""
 
 from __future__ import annotations
 
@@ -126,37 +126,3 @@ def test_nbconverts_page_shows_the_end(stack: Stack, tmp_path: Path, page: Page)
     expect(shown).to_contain_text("new in the project", use_inner_text=True)
     assert serious(page, "[role=region]") == []
     page.screenshot(path=ARTIFACTS / "nbconvert.png", full_page=True)
-
-
-MARIMO = """
-import marimo
-
-app = marimo.App()
-
-
-@app.cell
-def _():
-    import defang_nb
-
-    dep = defang_nb.up("compose.yaml")
-    dep
-    return (defang_nb,)
-
-
-@app.cell
-def _(defang_nb):
-    defang_nb.Dashboard()
-    return
-"""
-
-
-def test_marimo_exports_what_a_deployment_and_a_dashboard_show(stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text('FROM python:3-slim\nCMD ["python", "-m", "http.server", "8000"]\n')
-    (tmp_path / "compose.yaml").write_text("name: marimo\nservices:\n  web:\n    build: .\n    ports: ['8000']\n")
-    (tmp_path / "page.py").write_text(MARIMO)
-    command = [sys.executable, "-m", "marimo", "export", "html", "page.py", "-o", "page.html"]
-    done = subprocess.run(command, cwd=tmp_path, env=stack.environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    exported = (tmp_path / "page.html").read_text()
-    for said in ("of marimo to local", "healthy", "Dashboard of all stacks", "1 of 1 service running"):
-        assert said in exported, said
