@@ -206,7 +206,7 @@ def down(
 
 
 def attach(deployment: str = "latest", *, project: str | None = None, stack: str | None = None) -> Deployment:
-    """A deployment by its id (or a unique beginning of it), with its whole history, followed if it goes on.
+    """A deployment by its id (or a unique beginning of it), with its whole history: at once if it is over, else followed.
 
     Raises `NotFoundError`.
     """

@@ -19,7 +19,7 @@ from defang_nb.client.plans import read_plan
 from defang_nb.client.stacks import load_stack
 from defang_nb.client.workspace import Workspace
 from defang_nb.errors import ComposeError, UsageError
-from defang_nb.model.events import Kind
+from defang_nb.model.events import DeploymentSummary, Kind
 from defang_nb.model.image import ImageSource
 from defang_nb.model.project import Project
 from defang_nb.model.request import DeployRequest, new_id
@@ -142,13 +142,14 @@ def start_refresh(workspace: Workspace, project: str, *, accept: bool = False, r
 def attach(workspace: Workspace, deployment: str, project: str | None) -> Deployment:
     """See `api.attach`."""
 
-    async def find() -> DeploymentView:
-        summary = await (await workspace.history()).find(deployment, project)
-        return DeploymentView(
-            id=summary.id, kind=summary.kind, project=summary.project, stack=summary.stack, started=summary.started
-        )
+    async def find() -> DeploymentSummary:
+        return await (await workspace.history()).find(deployment, project)
 
-    return Deployment(workspace, loop.run(find()))
+    it = loop.run(find())
+    found = Deployment(
+        workspace, DeploymentView(id=it.id, kind=it.kind, project=it.project, stack=it.stack, started=it.started)
+    )
+    return found.wait(check=False) if it.outcome else found
 
 
 def _check(workspace: Workspace, inputs: Inputs) -> tuple[Checked, Loaded]:

@@ -234,7 +234,7 @@ def test_a_failed_build_says_why(app: App) -> None:
     )
     with pytest.raises(DeploymentFailedError) as caught:
         api.up(working_dir=app.folder)
-    failed = api.attach().wait(check=False)
+    failed = api.attach()
     assert failed.services["web"].state is ServiceState.BUILD_FAILED
     assert caught.value.message == failed.view.message
     assert caught.value.exit_code == BuildError.exit_code
