@@ -126,11 +126,12 @@ def test_a_cd_that_is_killed_while_it_builds(app: App, home: Path, cd: Callable[
     while not app.gate.with_suffix(".building").exists():
         assert not building.done, building.view
         time.sleep(0.02)
+    # Looked for before the death: from then on any other build of this machine may end them.
+    left = [process for process in processes_of(home) if "build.py" in process.cmdline()]
+    assert left
     cd().kill()
     with pytest.raises(DeploymentFailedError, match="cd ended unexpectedly"):
         building.wait(60)
-    left = [process for process in processes_of(home) if "build.py" in process.cmdline()]
-    assert left
     (app.folder / "build.py").write_text("")
     again = api.start_up(working_dir=app.folder)
     assert psutil.wait_procs(left, timeout=20)[1] == [], "what the dead build still did would come in the way of this one"
