@@ -7,13 +7,14 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
 
 from defang_nb.errors import DefangError
+from defang_nb.model.events import Event
 from defang_nb.model.request import PROTOCOL, DeployRequest
 from defang_nb.version import __version__
 from defang_nb.wire import event_to_wire, request_from_wire
@@ -21,6 +22,9 @@ from defang_nb.wire.generated import cd_pb2 as pb
 from defang_nb.wire.generated import cd_pb2_grpc
 
 _log = logging.getLogger(__name__)
+
+MESSAGE = 256 * 1024
+"""Bytes of events that are sent together."""
 
 UNKEPT = 8
 """So many ended stories that the store did not take are held in memory."""
@@ -99,8 +103,9 @@ class Service(cd_pb2_grpc.CdServicer):
             await context.abort(grpc.StatusCode.NOT_FOUND, f"this cd does not run {request.deployment}")
             return
         with self._call():
-            async for event in story.follow(request.from_sequence):
-                yield pb.WatchResponse(event=event_to_wire(event))
+            async for events in story.follow(request.from_sequence):
+                for message in _messages(events):
+                    yield message
 
     async def Cancel(self, request: pb.CancelRequest, context: _Context) -> pb.CancelResponse:  # noqa: N802
         if not self.cancel(request.deployment):
@@ -199,6 +204,18 @@ class Service(cd_pb2_grpc.CdServicer):
         finally:
             self._calls -= 1
             self._active = time.monotonic()
+
+
+def _messages(events: Sequence[Event]) -> Iterator[pb.WatchResponse]:
+    """All of them, in messages of some size: gRPC's own limit is 4 MiB."""
+    message, size = pb.WatchResponse(), 0
+    for event in map(event_to_wire, events):
+        size += event.ByteSize()
+        if size > MESSAGE and message.events:
+            yield message
+            message, size = pb.WatchResponse(), event.ByteSize()
+        message.events.append(event)
+    yield message
 
 
 async def make_server(service: Service) -> grpc.aio.Server:

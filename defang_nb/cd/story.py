@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from defang_nb.cd.pending import FLOOD, Pending
 from defang_nb.errors import DefangError
@@ -90,8 +90,8 @@ class Story:
         except Exception:  # noqa: BLE001  # edge: the end must reach the watchers even when the store broke
             _log.exception("could not note the end of %s", self.summary.id)
 
-    async def follow(self, from_sequence: int) -> AsyncIterator[Event]:
-        """The events from a sequence number on, those to come too; ends after `Finished`."""
+    async def follow(self, from_sequence: int) -> AsyncIterator[Sequence[Event]]:
+        """The events from a sequence number on, those to come too, as many at a time as there are; ends after `Finished`."""
         at = max(1, from_sequence)
         while True:
             async with self._more:
@@ -100,14 +100,14 @@ class Story:
             if at < self._first_shown:
                 begun = at
                 async for event in self._earlier(at, self._first_shown):
-                    yield event
+                    yield [event]
                     at = event.sequence + 1
                 if at > begun:
                     continue  # in the meantime, memory may have moved on
                 at = self._first_shown  # what a broken store did not take, and memory does not hold, is lost
             fresh = self._shown[at - self._first_shown :]
-            for event in fresh:
-                yield event
+            if fresh:
+                yield fresh
             at += len(fresh)
             if self._ended and self._last_shown < at:
                 return

@@ -81,7 +81,8 @@ class Cd:
             call = self._stub.Watch(pb.WatchRequest(deployment=deployment, from_sequence=from_sequence))
             try:
                 async for answer in call:
-                    yield event_from_wire(answer.event)
+                    for event in answer.events:
+                        yield event_from_wire(event)
             finally:
                 call.cancel()
 

@@ -15,7 +15,7 @@ from defang_nb.model.project import Project, Service
 from defang_nb.model.source import Diagnostic
 from defang_nb.model.stack import Stack
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The version of the contract between client and cd (`proto/defang_nb/cd/v1/cd.proto`); compatible additions keep it."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

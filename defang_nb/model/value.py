@@ -49,6 +49,10 @@ def join(parts: Sequence[Json]) -> Json:
     return merged[0] if len(merged) == 1 else {"$join": merged}
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None), list, tuple})
+"""What is no mapping, seen at once: to ask the abstract class takes longer than all else that is done with a value."""
+
+
 def references(value: Json) -> Iterator[tuple[str, str]]:
     """Every `(urn, output)` that `value` refers to."""
     found: list[tuple[str, str]] = []
@@ -58,14 +62,15 @@ def references(value: Json) -> Iterator[tuple[str, str]]:
 
 def _collect(value: Json, found: list[tuple[str, str]]) -> None:
     """Written for speed, as is `resolve`: a plan looks at every value of every resource, and nearly all are strings."""
-    if isinstance(value, dict | Mapping):
+    kind = type(value)
+    if kind is dict or (kind not in _PLAIN and isinstance(value, Mapping)):
         target = value.get("$ref") if len(value) == 1 else None
         if isinstance(target, str):
             urn, _, output = target.rpartition("#")
             found.append((urn, output))
             return
         value = value.values()
-    elif not isinstance(value, list | tuple):
+    elif kind is not list and kind is not tuple:
         return
     for each in value:
         if not isinstance(each, str):
@@ -87,7 +92,8 @@ def config_keys(value: Json) -> Iterator[str]:
 
 def resolve(value: Json, output: Callable[[str, str], Json]) -> Json:
     """`value` with every reference replaced by `output(urn, name)`; configuration stays symbolic."""
-    if isinstance(value, dict | Mapping):
+    kind = type(value)
+    if kind is dict or (kind not in _PLAIN and isinstance(value, Mapping)):
         if len(value) == 1:
             match value:
                 case {"$ref": str(target)}:
@@ -97,6 +103,6 @@ def resolve(value: Json, output: Callable[[str, str], Json]) -> Json:
                     known = [resolve(part, output) for part in parts]
                     return join([part if isinstance(part, Mapping) else str(part) for part in known])
         return {key: each if isinstance(each, str) else resolve(each, output) for key, each in value.items()}
-    if isinstance(value, list | tuple):
+    if kind is list or kind is tuple:
         return [each if isinstance(each, str) else resolve(each, output) for each in value]
     return value

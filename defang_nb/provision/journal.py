@@ -55,6 +55,9 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True, tag="seal"):
 
 Entry = Begin | End | Seal
 
+SOON = 0.1
+"""Seconds that an entry may wait for others to be written with."""
+
 
 class SealedError(Exception):
     """The writer's epoch was sealed by a later one. Never leaves the engine."""
@@ -89,14 +92,27 @@ class Journal:
         Raises `SealedError`, and `ProviderError` when the store can't be reached (then they may be written or not).
         """
         self._waiting.extend(entries)
-        if self._next is None:
-            self._next = self._last = asyncio.create_task(self._flush())
-        await asyncio.shield(self._next)
+        await asyncio.shield(self._write())
+
+    def append_soon(self, entries: Sequence[Entry]) -> None:
+        """Have `entries` written with what comes next, or in `SOON` seconds. That they can't be shows at the next `append`."""
+        self._waiting.extend(entries)
+        asyncio.get_running_loop().call_later(SOON, self._write_rest)
 
     async def drain(self) -> None:
-        """Wait until no write is under way."""
+        """Wait until all is written, and no write is under way."""
+        self._write_rest()
         if self._last is not None:
             await asyncio.wait([self._last])
+
+    def _write(self) -> asyncio.Task[None]:
+        if self._next is None:
+            self._next = self._last = asyncio.create_task(self._flush())
+        return self._next
+
+    def _write_rest(self) -> None:
+        if self._waiting:
+            self._write().add_done_callback(_heard)
 
     async def _flush(self) -> None:
         async with self._writing:
@@ -117,6 +133,12 @@ class Journal:
                 else:
                     self._sequence += 1
                     return
+
+
+def _heard(write: asyncio.Task[None]) -> None:
+    """Nobody waits for it: that it failed is found by the next one."""
+    if not write.cancelled():
+        write.exception()
 
 
 async def seal(store: ObjectStore, prefix: str, epochs: Sequence[int], by_epoch: int) -> None:

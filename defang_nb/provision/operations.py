@@ -18,10 +18,10 @@ from defang_nb.model.plan import Action
 from defang_nb.model.resource import Options, Recorded, Resource
 from defang_nb.provision.calls import StoppedError, call, unless
 from defang_nb.provision.clock import Clock
-from defang_nb.provision.journal import Begin, End, Entry
+from defang_nb.provision.journal import SOON, Begin, End, Entry
 from defang_nb.provision.lease import LeaseLostError
 from defang_nb.provision.limits import Limits
-from defang_nb.provision.ports import Emit, Made, OnCancel, Once, Operation, ResourceType, TransientError
+from defang_nb.provision.ports import Emit, Made, OnCancel, Once, Operation, ResourceType, Timed, TransientError
 from defang_nb.provision.readiness import Readiness
 from defang_nb.provision.recovery import record_of, retired_ids
 from defang_nb.provision.state import State, base_urn, retired_urn
@@ -184,17 +184,23 @@ class Operations:
         created: Callable[[], None],
         retires: Recorded | None = None,
     ) -> None:
-        """Record it as not ready yet, and again with the final outputs when it is; at once, where it is ready at once."""
+        """Record it as not ready yet, and again with the final outputs when it is; at once, where it is ready at once.
+
+        Where it is ready in a moment, both are written together: until then its `Begin` tells of it.
+        """
         resource, urn = operation.resource, operation.resource.urn
         becoming = asyncio.ensure_future(self._readiness.wait(type_, operation, made))
         try:
             await asyncio.sleep(0)
             if not becoming.done() or becoming.exception() is not None:
                 record = record_of(resource, made, deployment=self._deployment)
-                await self._state.append(self._end(urn, record, begin, retires))
+                if retires is None and isinstance(type_, Timed) and 0 < type_.typical <= SOON:
+                    await self._state.append_soon(self._end(urn, record, begin))
+                else:
+                    await self._state.append(self._end(urn, record, begin, retires))
+                    begin, retires = None, None
                 self._emit(StepMade(urn=urn))
                 created()
-                begin, retires = None, None
             outputs = await unless(self._stop, becoming)
         finally:
             becoming.cancel()

@@ -165,6 +165,14 @@ class State:
                 raise lost_error() from None
         self._fold(read)
 
+    async def append_soon(self, *entries: Entry) -> None:
+        """Fold `entries` in, and have them written with what comes next: for what may be lost, since a `Begin` tells of it."""
+        read = msgspec.json.decode(msgspec.json.encode(entries), type=list[Entry])
+        if self._journal is not None:
+            await self.confirm()
+            self._journal.append_soon(read)
+        self._fold(read)
+
     async def confirm(self) -> None:
         """Ask this right before a call that changes something: raises `LeaseLostError` once others may have taken over."""
         if self._lease is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -83,51 +85,77 @@ def _convert(plain: Mapping[str, Any], kind: type[_Struct]) -> _Struct:
 _M = TypeVar("_M", bound=Message)
 
 
+class _Kind(Enum):
+    """How a field is copied."""
+
+    SCALAR = auto()
+    ENUM = auto()
+    MAP = auto()
+    TIMESTAMP = auto()
+    MESSAGE = auto()
+
+
+@cache
+def _kind(field: Any) -> _Kind:
+    if field.message_type is None:
+        return _Kind.SCALAR if field.enum_type is None else _Kind.ENUM
+    if field.message_type.GetOptions().map_entry:
+        return _Kind.MAP
+    return _Kind.TIMESTAMP if field.message_type.full_name == _TIMESTAMP else _Kind.MESSAGE
+
+
+@cache
+def _fields(descriptor: Any) -> Mapping[str, tuple[Any, _Kind]]:
+    """Of a kind of message: descriptors are slow to ask, and an event asks them for each of its fields."""
+    return {field.name: (field, _kind(field)) for field in descriptor.fields}
+
+
 def _fill(message: _M, plain: Mapping[str, Any]) -> _M:
     """Set the fields of `message` from builtins; None is left unset."""
+    fields = _fields(message.DESCRIPTOR)
     for name, value in plain.items():
-        field = message.DESCRIPTOR.fields_by_name[name]
         if value is None:
             continue
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        field, kind = fields[name]
+        if kind is _Kind.MAP:
             getattr(message, name).update(value)
         elif isinstance(value, (list, tuple)):
-            _extend(getattr(message, name), field, value)
-        elif field.message_type is None:
-            setattr(message, name, _scalar(field, value))
-        elif field.message_type.full_name == _TIMESTAMP:
+            _extend(getattr(message, name), field, kind, value)
+        elif kind is _Kind.TIMESTAMP:
             seconds = int(value)
             getattr(message, name).seconds = seconds
             getattr(message, name).nanos = round((value - seconds) * 1e9)
-        else:
+        elif kind is _Kind.MESSAGE:
             getattr(message, name).SetInParent()
             _fill(getattr(message, name), value)
+        else:
+            setattr(message, name, _scalar(field, kind, value))
     return message
 
 
-def _extend(target: Any, field: Any, values: list[Any] | tuple[Any, ...]) -> None:
+def _extend(target: Any, field: Any, kind: _Kind, values: list[Any] | tuple[Any, ...]) -> None:
     for value in values:
-        if field.message_type is None:
-            target.append(_scalar(field, value))
-        else:
+        if kind is _Kind.MESSAGE:
             _fill(target.add(), value)
+        else:
+            target.append(_scalar(field, kind, value))
 
 
 def _plain(message: Message) -> dict[str, Any]:
     """The fields of `message` as builtins; an unset optional or oneof field is absent."""
     plain: dict[str, Any] = {}
-    for field in message.DESCRIPTOR.fields:
-        value = getattr(message, field.name)
-        if field.has_presence and not message.HasField(field.name):
+    for name, (field, kind) in _fields(message.DESCRIPTOR).items():
+        if field.has_presence and not message.HasField(name):
             continue
-        if field.message_type is None:
-            plain[field.name] = [_value(field, each) for each in value] if _repeated(value) else _value(field, value)
-        elif field.message_type.GetOptions().map_entry:
-            plain[field.name] = dict(value)
-        elif field.message_type.full_name == _TIMESTAMP:
-            plain[field.name] = value.seconds + value.nanos * 1e-9
+        value = getattr(message, name)
+        if kind is _Kind.MAP:
+            plain[name] = dict(value)
+        elif kind is _Kind.TIMESTAMP:
+            plain[name] = value.seconds + value.nanos * 1e-9
+        elif kind is _Kind.MESSAGE:
+            plain[name] = [_plain(each) for each in value] if _repeated(value) else _plain(value)
         else:
-            plain[field.name] = [_plain(each) for each in value] if _repeated(value) else _plain(value)
+            plain[name] = [_value(field, kind, each) for each in value] if _repeated(value) else _value(field, kind, value)
     return plain
 
 
@@ -135,25 +163,29 @@ def _repeated(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
-def _scalar(field: Any, value: Any) -> Any:
+def _scalar(field: Any, kind: _Kind, value: Any) -> Any:
     """A model's enum value, such as `planning`, as its number on the wire; all else as it is."""
+    if kind is _Kind.ENUM:
+        return _numbers(field.enum_type)[value]
     if isinstance(value, str) and not value.isascii():
         # A program may write anything; what is no Unicode (a lone surrogate) can't travel.
-        value = value.encode("utf-8", "replace").decode("utf-8")
-    if field.enum_type is None:
-        return value
-    return field.enum_type.values_by_name[_prefix(field.enum_type) + value.upper()].number
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return value
 
 
-def _value(field: Any, value: Any) -> Any:
-    if field.enum_type is None:
-        return value
-    known = field.enum_type.values_by_number.get(value)
-    name = known.name.removeprefix(_prefix(field.enum_type)) if known else str(value)
-    # The reference's service states are upper case in the model too.
-    return name if field.enum_type.name == "ServiceState" else name.lower()
+def _value(field: Any, kind: _Kind, value: Any) -> Any:
+    return _words(field.enum_type).get(value, str(value)) if kind is _Kind.ENUM else value
 
 
-def _prefix(enum: Any) -> str:
-    """`STEP_STATUS_` for `StepStatus`, as protobuf's style guide asks."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", enum.name).upper() + "_"
+@cache
+def _words(enum: Any) -> Mapping[int, str]:
+    """Number on the wire → the model's word. The reference's service states are upper case in the model too."""
+    # `STEP_STATUS_` for `StepStatus`, as protobuf's style guide asks.
+    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", enum.name).upper() + "_"
+    words = {each.number: each.name.removeprefix(prefix) for each in enum.values}
+    return words if enum.name == "ServiceState" else {number: word.lower() for number, word in words.items()}
+
+
+@cache
+def _numbers(enum: Any) -> Mapping[str, int]:
+    return {word: number for number, word in _words(enum).items()}

@@ -77,6 +77,7 @@ class Cloud:
             FakeType(line, "net", replace_on={"zone"}, create_before_delete=True, held=True),
             FakeType(line, "disk", replace_on={"zone"}, named=True),
             FakeType(line, "service"),
+            QuickType(line, "quick"),
             FakeType(line, "image", on_cancel=OnCancel.ABANDON),
             FakeType(line, "legacy", replace_on={"zone"}, create_before_delete=True, idempotent=False),
         )
@@ -232,6 +233,12 @@ class FakeType:
             raise ProviderError("never became healthy", hint="look at its log")
         outputs: Mapping[str, Any] = thing["outputs"]
         return outputs
+
+
+class QuickType(FakeType):
+    """Of what is ready a moment after it was made."""
+
+    typical = 0.05
 
 
 def a(type_: str, name: str, *, protect: bool = False, needs: Mapping[str, Need] | None = None, **inputs: Any) -> Resource:

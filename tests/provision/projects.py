@@ -12,7 +12,7 @@ from defang_nb.model.resource import Need, Resource, urn
 from defang_nb.model.value import ref
 from tests.provision.fakecloud import PROJECT, a
 
-TYPES = ("net", "disk", "service", "image", "legacy")
+TYPES = ("net", "disk", "service", "quick", "image", "legacy")
 USES = ("id", "address", "zone", "created", "ready")
 
 

@@ -16,7 +16,7 @@ from tests.provision.run import World, shape
 
 def first() -> list[Resource]:
     net, disk, image = a("net", "default", zone="a"), a("disk", "data", zone="a"), a("image", "web", digest="1")
-    cache = a("service", "cache", net=ref(net.urn, "id"))
+    cache = a("quick", "cache", net=ref(net.urn, "id"))
     db = a("service", "db", net=ref(net.urn, "id"), disk=ref(disk.urn, "id"), password=config("PASSWORD"))
     url = join(["postgres://", config("PASSWORD"), "@", ref(db.urn, "address")])
     migrate = a("service", "migrate", url=url, needs={db.urn: Need.READY})

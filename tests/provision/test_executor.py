@@ -70,6 +70,22 @@ async def test_tells_when_what_is_made_is_only_waited_for() -> None:
     assert [type(each) for each in world.story.payloads] == [StepStarted, StepMade, StepFinished]
 
 
+async def test_what_is_ready_in_a_moment_is_written_down_once() -> None:
+    """Its record as made waits for what comes next; its dependents, which may use its outputs, do not."""
+    world = World()
+    gate = Gate(world, "ready", "db")
+    db = a("quick", "db")
+    deploying = asyncio.create_task(world.deploy([db, a("service", "web", needs={db.urn: Need.CREATED}, db=ref(db.urn, "id"))]))
+    await gate.reached.wait()
+    await settled(lambda: StepMade(urn=db.urn) in world.story.payloads)
+    assert world.journal_writes() == 1
+    await settled(lambda: ("create", "app/service/web") in world.cloud.calls)
+    assert {urn: each.ready for urn, each in (await world.recorded()).items()} == {db.urn: False}
+    gate.open.set()
+    await deploying
+    assert {each.ready for each in (await world.recorded()).values()} == {True}
+
+
 async def test_dependents_wait_for_as_much_as_they_need() -> None:
     world = World()
     gate = Gate(world, "ready", "db")

@@ -91,6 +91,47 @@ async def test_entries_that_come_while_a_write_is_under_way_share_the_next(stack
     assert len((await State.open(stack.store, "app")).recorded) == 100
 
 
+async def test_what_may_wait_is_written_with_what_comes_next(stack: Stack) -> None:
+    async with stack.opened() as state:
+        await state.append(begin("web", "t"))
+        written = stack.objects("journal/")
+        await state.append_soon(end("web", record("web"), "t"))
+        assert set(state.recorded) == {"app/service/web"}
+        assert stack.objects("journal/") == written
+        dead = await State.open(stack.store, "app")
+        assert (set(dead.recorded), [each.token for each in dead.pending]) == (set(), ["t"])
+        await state.append(end("db", record("db")))
+        assert len(stack.objects("journal/")) == len(written) + 1
+        assert (await State.open(stack.store, "app")).recorded == state.recorded
+
+
+async def test_what_may_wait_is_written_when_nothing_comes(stack: Stack) -> None:
+    stored = asyncio.Event()
+    async with stack.opened() as state:
+        stack.store.after = lambda verb, key: stored.set() if "/journal/" in key else None
+        await state.append_soon(end("web", record("web")))
+        await asyncio.wait_for(stored.wait(), 20)
+        await state.append_soon(end("db", record("db")))
+        await state.drain()
+        assert (await State.open(stack.store, "app")).recorded == state.recorded
+        assert set(state.recorded) == {"app/service/web", "app/service/db"}
+
+
+async def test_that_what_may_wait_can_not_be_written_shows_at_the_next(stack: Stack) -> None:
+    async with stack.opened() as state:
+        stack.store.before = broken
+        await state.append_soon(end("web", record("web")))
+        await state.drain()
+        with pytest.raises(ProviderError, match="no network"):
+            await state.append(end("db", record("db")))
+        stack.store.before = lambda verb, key: None
+
+
+def broken(verb: str, key: str) -> None:
+    if "/journal/" in key:
+        raise ProviderError("no network")
+
+
 async def test_a_long_journal_becomes_a_snapshot(stack: Stack) -> None:
     async with stack.opened() as state:
         await state.append(begin("lost", "t"))

@@ -154,12 +154,14 @@ class FileStore:
     @contextlib.contextmanager
     def _draft(self, path: Path, fill: Callable[[Path], object]) -> Iterator[Path]:
         """A temporary file, filled and synced, that is to become `path`; gone afterwards, whatever became of it."""
-        folder = private(self._root) / _TEMPORARY
-        if not self._swept:
+        folder = self._root / _TEMPORARY
+        if not self._swept or not folder.is_dir():
+            private(self._root)
+            folder.mkdir(exist_ok=True, mode=0o700)
             _sweep(folder)
             self._swept = True
-        folder.mkdir(exist_ok=True, mode=0o700)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(dir=folder)
         draft = Path(name)
         try:

@@ -86,8 +86,12 @@ class DockerEngine:
 
     async def containers(self) -> list[Mapping[str, Any]]:
         """All containers of this stack, whatever their state, in one call however many ask at a time."""
-        filters = {"label": [f"{labels.STACK}={self.stack}", f"{labels.HOME}={self.home}"]}
-        return await self._once("containers", lambda client: client.containers(all=True, filters=filters))
+        return await self._once("containers", lambda client: client.containers(all=True, filters={"label": self._own}))
+
+    async def containers_of(self, urn: str) -> list[Mapping[str, Any]]:
+        """Those of one resource alone, in a call of its own."""
+        filters = {"label": [*self._own, f"{labels.URN}={urn}"]}
+        return await self.ask(lambda client: client.containers(all=True, filters=filters))
 
     async def images(self) -> list[Mapping[str, Any]]:
         return await self._once("images", lambda client: client.images())
@@ -111,6 +115,11 @@ class DockerEngine:
 
             self._asking[what] = asyncio.ensure_future(asked())
         return await asyncio.shield(self._asking[what])
+
+    @property
+    def _own(self) -> list[str]:
+        """The labels by which the engine knows what is of this stack."""
+        return [f"{labels.STACK}={self.stack}", f"{labels.HOME}={self.home}"]
 
     @property
     def home(self) -> str:

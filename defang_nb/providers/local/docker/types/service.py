@@ -42,6 +42,7 @@ class ServiceType(LabelledType):
     """
 
     name = "local:docker/Service"
+    typical = SETTLED
 
     async def create(self, operation: Operation) -> Made:
         """Make what is missing of the wanted containers, and start them; called again it makes nothing twice."""
@@ -85,7 +86,7 @@ class ServiceType(LabelledType):
         inputs, urn = operation.resource.inputs, operation.resource.urn
         if not (inputs["fronts"] or inputs.get("healthcheck")):
             await asyncio.sleep(SETTLED)
-        there = await containers.of_urn(self.engine, urn)
+        there = await containers.of_urn(self.engine, urn, alone=True)
         mine = [each for each in there if each.hash == fingerprint(inputs)]
         backends = [port for each in mine for port in _backends(each, inputs).values()]
         at_last = await Waiter(self.engine, operation, mine).well(there, backends)
@@ -147,7 +148,8 @@ class ServiceType(LabelledType):
     async def _have(self, wish: Wish, there: Seen | None) -> Sequence[str]:
         """One container, started. What the engine warned of."""
         for left in reversed(range(_TRIES)):
-            backends = await asyncio.to_thread(self._choose_ports, wish) if there is None else {}
+            new = there is None and bool(wish.inputs["fronts"])
+            backends = await asyncio.to_thread(self._choose_ports, wish) if new else {}
             chosen = msgspec.structs.replace(wish, backends=backends)
             try:
                 return await self.engine.ask(partial(self._start, wish=chosen, there=there))
@@ -245,6 +247,7 @@ class JobType(ServiceType):
     """A one-off: ready when it has ended with exit code 0."""
 
     name = "local:docker/Job"
+    typical = 0.0
     once = True
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
