@@ -63,9 +63,10 @@ class Yard:
         [found] = self.client("ecs").describe_tasks(cluster=self.cluster, tasks=[arn])["tasks"]
         return dict(found)
 
-    def serve(self, name: str, definition: str, count: int = 1, **more: Any) -> None:
+    def serve(self, name: str, definition: str, count: int = 1, **more: Any) -> dict[str, Any]:
+        """Begin a service; it as it was then."""
         breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
-        self.client("ecs").create_service(
+        made = self.client("ecs").create_service(
             cluster=self.cluster,
             serviceName=name,
             taskDefinition=definition,
@@ -75,6 +76,7 @@ class Yard:
             deploymentConfiguration=breaker,
             **more,
         )
+        return dict(made["service"])
 
     def service(self, name: str) -> dict[str, Any]:
         [found] = self.client("ecs").describe_services(cluster=self.cluster, services=[name])["services"]

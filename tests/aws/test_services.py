@@ -11,8 +11,8 @@ from tests.aws.handle import until
 
 def test_a_service_comes_to_its_count_and_a_change_rolls_it_over(yard: Yard) -> None:
     first = yard.define("web")
-    yard.serve("web", first, count=2)
-    assert yard.rollout("web") == "IN_PROGRESS"
+    begun = yard.serve("web", first, count=2)
+    assert begun["deployments"][0]["rolloutState"] == "IN_PROGRESS"
     until(lambda: yard.rollout("web") == "COMPLETED")
     assert yard.service("web")["runningCount"] == 2
     assert any("steady state" in each["message"] for each in yard.service("web")["events"])
@@ -23,8 +23,8 @@ def test_a_service_comes_to_its_count_and_a_change_rolls_it_over(yard: Yard) -> 
     until(lambda: "steady" in yard.service("web")["events"][0]["message"])
 
     second = yard.define("web")
-    yard.client("ecs").update_service(cluster=yard.cluster, service="web", taskDefinition=second)
-    assert [each["taskDefinition"] for each in yard.service("web")["deployments"]] == [second, first]
+    changed = yard.client("ecs").update_service(cluster=yard.cluster, service="web", taskDefinition=second)["service"]
+    assert [each["taskDefinition"] for each in changed["deployments"]] == [second, first]
     looks = [yard.service("web")]
     while looks[-1]["deployments"][0]["rolloutState"] != "COMPLETED":
         looks.append(yard.service("web"))
