@@ -95,7 +95,6 @@ class _Kind(Enum):
     MESSAGE = auto()
 
 
-@cache
 def _kind(field: Any) -> _Kind:
     if field.message_type is None:
         return _Kind.SCALAR if field.enum_type is None else _Kind.ENUM

@@ -130,7 +130,9 @@ def test_quickstart_goes_live_is_clicked_saved_and_reopened(lab: Lab, page: Page
     page.goto(lab.address("quickstart.ipynb"))
     expect(view).to_contain_text("✔ live")
     expect(view).to_contain_text("hello")
-    expect(page.locator(".jp-Notebook")).not_to_contain_text(LOST)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)  # only then are lost widgets known
+    expect(page.locator(".jp-Notebook")).not_to_contain_text("Loading widget", use_inner_text=True)
+    expect(page.locator(".jp-Notebook")).not_to_contain_text(LOST, use_inner_text=True)
     picture(page, view, "quickstart-reopened")
 
 
