@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import time
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
@@ -20,6 +21,7 @@ from defang_nb.model.plan import Action, Plan, Step
 from defang_nb.model.request import DeployRequest, introduce
 from defang_nb.model.resource import Recorded, Resource
 from defang_nb.model.source import Diagnostic, Severity
+from defang_nb.providers import retention
 from defang_nb.providers.base import Keeping, Provider
 from defang_nb.providers.uploads import Arrivals
 from defang_nb.provision.calls import StoppedError, unless
@@ -55,6 +57,7 @@ class Run:
         self._running = running
         self._cancel = asyncio.Event()
         self._reason = ""
+        self._state: State | None = None
 
     def cancel(self) -> None:
         """Somebody asked for it: no step begins any more."""
@@ -95,6 +98,12 @@ class Run:
             finished = Finished(outcome=Outcome.FAILED, message=self._reason, hint=AGAIN)
         await self.story.finish(finished)
 
+    async def tidy(self) -> None:
+        """When it has gone, and nobody waits for it any more: delete what is too old. Raises `ProviderError`."""
+        if self._state is not None:
+            await self._state.tidy()
+        await retention.tidy(self.store, self.request.project.name, time.time())
+
     async def _requested(self) -> Requested:
         request = self.request
         services = introduce(request.project)
@@ -133,7 +142,8 @@ class Run:
                 return Finished(outcome=Outcome.CANCELLED, message="cancelled before it began")
             if request.repair:
                 return await self._repair(lease)
-            return await self._go_on(await State.open(self.store, name, lease=lease))
+            self._state = await State.open(self.store, name, lease=lease)
+            return await self._go_on(self._state)
 
     async def _repair(self, lease: Lease) -> Finished:
         request, types = self.request, self._provider.resource_types()

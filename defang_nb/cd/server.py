@@ -160,8 +160,6 @@ class Service(cd_pb2_grpc.CdServicer):
         task.add_done_callback(self._tasks.discard)
 
     async def _go(self, run: Run) -> None:
-        from defang_nb.providers.retention import tidy
-
         _log.info("%s %s of %s", run.request.deployment, run.request.kind, run.request.project.name)
         try:
             await run.go()
@@ -172,7 +170,7 @@ class Service(cd_pb2_grpc.CdServicer):
             del self._runs[run.request.deployment]
         await self._keep_again()
         try:
-            await tidy(run.store, run.request.project.name, time.time())
+            await run.tidy()
         except DefangError as error:
             _log.warning("could not delete what is too old: %s", error)
 

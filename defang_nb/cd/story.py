@@ -2,7 +2,7 @@
 
 An event is stored before anyone sees it, so what a person saw is never missing later. Batches keep that cheap: the first
 event of a quiet time is stored at once, what follows within `GATHER` seconds goes into one object, and a change of stage
-waits for nothing.
+waits for no more than `HURRY`: the first steps go with their plan.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 
 GATHER, GATHER_MANY = 0.1, 0.3
 """Seconds for which events are gathered into one stored object: the longer where there are many of them."""
+
+HURRY = 0.02
+"""Seconds for which a change of stage waits for what comes with it."""
 
 REMEMBERED = 1000
 """So many events are held in memory; who follows from an earlier one reads those from the store."""
@@ -154,12 +157,18 @@ class Story:
         while self._pending and not self._over:
             await self._store()
             many = await self._show() > FLOOD
-            try:
-                async with asyncio.timeout(GATHER_MANY if many else GATHER):
-                    await self._hurry.wait()
-            except TimeoutError:
-                pass
-            self._hurry.clear()
+            if await self._hurried(GATHER_MANY if many else GATHER) and not self._over:
+                await self._hurried(HURRY)
+
+    async def _hurried(self, most: float) -> bool:
+        """Wait for so many seconds; whether something came before that can't wait."""
+        try:
+            async with asyncio.timeout(most):
+                await self._hurry.wait()
+        except TimeoutError:
+            return False
+        self._hurry.clear()
+        return True
 
     async def _store(self) -> Event:
         """The last one that was stored."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -26,7 +27,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     depends_on: Mapping[str, Need] = {}
 
 
-class Resource(msgspec.Struct, frozen=True, kw_only=True):
+class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One thing that shall exist. `urn` is `<project>/<type>/<name>`, unique in its stack and stable over time.
 
     `service` is the Compose service that it belongs to ("" for shared ones), and `main` says that it *is* the service: its
@@ -47,7 +48,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     def input_hash(self) -> str:
         return hash_inputs(self.inputs)
 
-    @property
+    @cached_property
     def dependencies(self) -> Mapping[str, Need]:
         """urn → what is waited for. A reference in the inputs needs the resource at least created."""
         needs = {urn: Need.CREATED for urn, _ in references(self.inputs)}

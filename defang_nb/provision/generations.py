@@ -1,9 +1,10 @@
 """Generations of the journal: the head that names the current one, its snapshot, and how a new one begins and old ones go.
 
 In `projects/<project>/state/`: `head`, moved by compare-and-swap; `snapshots/<generation>-<epoch>`; `journal/<generation>/…`.
-When a generation has begun, what came before the one before it is deleted, so that a stack of many years is no larger than a
-young one. The last but one stays, to go back to should the snapshot prove damaged. Seals stay for ever: a holder that slept
-through it all still finds the one that ends its epoch (a few bytes for each holder that was ever taken over).
+When a deployment that began a generation is over, what came before the one before it is deleted, so that a stack of many
+years is no larger than a young one. The last but one stays, to go back to should the snapshot prove damaged. Seals stay for
+ever: a holder that slept through it all still finds the one that ends its epoch (a few bytes for each holder that was ever
+taken over).
 """
 
 from __future__ import annotations
@@ -86,14 +87,12 @@ async def seal_before(store: ObjectStore, root: str, head: Head, lease: Lease) -
 async def begin_generation(
     store: ObjectStore, root: str, head: Head, stored: Stored | None, snapshot: Snapshot, lease: Lease
 ) -> Head:
-    """Write `snapshot`, have the head name it, and delete what nobody needs any more. Raises `LeaseLostError`."""
+    """Write `snapshot`, and have the head name it. Raises `LeaseLostError`, and `ProviderError`."""
     key = f"{root}snapshots/{head.generation + 1:08d}-{lease.epoch:08d}"
     await store.put(key, pack(snapshot))
     new = Head(generation=head.generation + 1, epoch=lease.epoch, snapshot=key)
     if not await swap_head(store, root, stored, new) and (await read_head(store, root))[0] != new:
         raise lost_error()
-    with contextlib.suppress(DefangError):  # what can't be deleted now is deleted at the next generation's beginning
-        await _forget(store, root, new)
     return new
 
 
@@ -110,12 +109,12 @@ async def swap_head(store: ObjectStore, root: str, stored: Stored | None, head: 
     return True
 
 
-async def _forget(store: ObjectStore, root: str, head: Head) -> None:
-    """Delete generations that are too old, but for their seals, and snapshots that no head ever named.
+async def forget(store: ObjectStore, root: str, generation: int) -> None:
+    """Delete what is too old once `generation` has begun, but for its seals, and snapshots that no head ever named.
 
-    Nothing that is younger than `head` is touched: whoever is late with this deletes no successor's.
+    Nothing that is younger is touched: whoever is late with this deletes no successor's. Raises `ProviderError`.
     """
-    oldest = head.generation - _KEPT + 1
+    oldest = generation - _KEPT + 1
     journal = [key for key in await store.list(f"{root}journal/") if _generation(key) < oldest]
     snapshots = [key for key in await store.list(f"{root}snapshots/") if _generation(key) < oldest]
     ends = await _ends(store, journal)

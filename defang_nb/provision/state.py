@@ -23,6 +23,7 @@ from defang_nb.provision.generations import (
     Snapshot,
     begin_generation,
     fence,
+    forget,
     journal_prefix,
     read_head,
     read_snapshot,
@@ -67,6 +68,7 @@ class State:
         self._before = 0
         self._project = ""
         self._store: ObjectStore | None = None
+        self._begun: int | None = None
 
     @classmethod
     async def open(
@@ -85,6 +87,7 @@ class State:
             return state
         if len(names) > snapshot_after:
             head = await begin_generation(store, root, head, stored, state._snapshot(), lease)
+            state._begun = head.generation
             names = []
         written = sum(name.startswith(f"{lease.epoch:08d}-") for name in names)
         state._journal = Journal(store, journal_prefix(root, head.generation), lease.epoch, written)
@@ -193,6 +196,15 @@ class State:
         head, stored = await read_head(self._store, root)
         head = await begin_generation(self._store, root, head, stored, self._snapshot(), self._lease)
         self._journal, self._before = Journal(self._store, journal_prefix(root, head.generation), self._lease.epoch), 0
+        self._begun = head.generation
+
+    async def tidy(self) -> None:
+        """When it is over and nobody waits any more, with the lease or without: delete what generations begun here replaced.
+
+        What is left (by a crash, say) goes when the next generation has begun. Raises `ProviderError`.
+        """
+        if self._begun is not None and self._store is not None:
+            await forget(self._store, root_of(self._project), self._begun)
 
     async def drain(self) -> None:
         """Wait until no write is under way. Do it before the lease is released."""

@@ -29,6 +29,7 @@ async def fill(stack: Stack, generations: int, name: str = "s") -> None:
         async with stack.opened() as state:
             for at in range(SNAPSHOT_AFTER + 1):
                 await state.append(end(name, record(name, f"{n}.{at}")))
+        await state.tidy()
 
 
 async def test_a_stack_of_many_generations_is_no_larger_than_one_of_three(stack: Stack) -> None:
@@ -70,7 +71,7 @@ async def test_killed_at_any_moment_of_a_new_generation(stack: Stack) -> None:
         lease = Lease(stack.store, "app", deployment="d", owner=OWNER, clock=stack.clock)
         await lease.__aenter__()
         try:
-            await State.open(stack.store, "app", lease=lease)
+            await (await State.open(stack.store, "app", lease=lease)).tidy()
             died = False
         except Crash:
             died = True

@@ -23,6 +23,7 @@ from defang_nb.providers.local.docker.engine import DockerEngine, NotThereError,
 from defang_nb.providers.local.process.engine import fill, parse_urn
 
 LOOPBACK = "127.0.0.1"
+RUNNING = ("running", "restarting")
 _REMOVALS = 100
 _LOOK = 0.05
 _CODE = re.compile(r"(?:Exited|Restarting) \((-?\d+)\)")
@@ -63,7 +64,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def running(self) -> bool:
-        return self.state in ("running", "restarting")
+        return self.state in RUNNING
 
 
 def seen(found: Mapping[str, Any]) -> Seen:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,13 @@ CALLS = 32
 _TIMEOUT = 60.0
 """Seconds after which an engine that says nothing counts as gone. Stopping a container may take its grace period more."""
 
+_TURN = 0.2
+"""Seconds for which the making of one container holds up the next.
+
+Those made earlier are being started meanwhile, which is partly waiting for the kernel's networks: twenty that are made all at
+once, and then started all at once, leave the processors idle when they all wait, and take about 5 % longer.
+"""
+
 
 class DockerEngine:
     """Cheap to make; touches nothing before it is asked to."""
@@ -39,6 +47,7 @@ class DockerEngine:
         self._found: Tried | None = None
         self._finding = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self.turns = Turns(_TURN)
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._asked: dict[str, asyncio.Task[Any]] = {}
 
@@ -151,6 +160,33 @@ class DockerEngine:
     def owns(self, found: Mapping[str, str] | None) -> bool:
         """Whether something with these labels belongs to this stack."""
         return bool(found) and (found or {}).get(labels.STACK) == self.stack and (found or {}).get(labels.HOME) == self.home
+
+
+class Turns:
+    """Of many who want to do something, one after the other does, as they came; but none holds up the next for longer."""
+
+    def __init__(self, longest: float) -> None:
+        """`longest`: seconds."""
+        self._longest = longest
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def next(self) -> AsyncIterator[None]:
+        await self._lock.acquire()
+        held = True
+
+        def release() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._lock.release()
+
+        timer = asyncio.get_running_loop().call_later(self._longest, release)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            release()
 
 
 def services(paths: StackPaths) -> Path:

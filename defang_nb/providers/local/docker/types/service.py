@@ -18,7 +18,7 @@ from defang_nb.model.source import Diagnostic, Severity
 from defang_nb.model.value import Json
 from defang_nb.providers.local.docker import container as containers
 from defang_nb.providers.local.docker import hooks, labels
-from defang_nb.providers.local.docker.container import LOOPBACK, Seen, Wish
+from defang_nb.providers.local.docker.container import LOOPBACK, RUNNING, Seen, Wish
 from defang_nb.providers.local.docker.engine import TakenError
 from defang_nb.providers.local.docker.fronts import REPLICA, Fronts
 from defang_nb.providers.local.docker.types.base import LabelledType
@@ -49,13 +49,14 @@ class ServiceType(LabelledType):
         resource = operation.resource
         inputs, urn = resource.inputs, resource.urn
         project, service = parse_urn(urn)
-        values = await asyncio.to_thread(self.engine.secret_values, project, [inputs["environment"], inputs["files"]])
-        there = await containers.of_urn(self.engine, urn)
+        named = [inputs["environment"], inputs["files"]]
+        there, values = await asyncio.gather(
+            containers.of_urn(self.engine, urn), asyncio.to_thread(self.engine.secret_values, project, named)
+        )
         wanted = fingerprint(inputs)
         good = {each.replica: each for each in there if each.hash == wanted and each.state != "dead"}
         others = [each for each in there if each not in good.values()]
         numbers = range(1, inputs["replicas"] + 1)
-        self.engine.note(urn, there=True)
         inherited: Mapping[str, str] = {}
         if all(number in good and good[number].running for number in numbers):
             others = []  # nothing comes in their way; they go once these are well
@@ -115,12 +116,12 @@ class ServiceType(LabelledType):
 
     async def _owned(self, project: str) -> Sequence[Live]:
         """A container does not tell what it was made from but by a digest, which the update after an adoption compares."""
-        networks, volumes = await asyncio.gather(self.engine.networks(), self.engine.volumes())
+        networks, volumes, there = await asyncio.gather(self.engine.networks(), self.engine.volumes(), self.engine.containers())
         urns = {
             each["Name"]: each["Labels"][labels.URN] for each in (*networks, *volumes) if self.engine.owns(each.get("Labels"))
         }
         needs: dict[str, set[str]] = {}
-        for each in self.mine(await self.engine.containers(), project):
+        for each in self.mine(there, project):
             used = [
                 *((each.get("NetworkSettings") or {}).get("Networks") or ()),
                 *(it.get("Name") for it in each.get("Mounts") or ()),
@@ -152,7 +153,9 @@ class ServiceType(LabelledType):
             backends = await asyncio.to_thread(self._choose_ports, wish) if new else {}
             chosen = msgspec.structs.replace(wish, backends=backends)
             try:
-                return await self.engine.ask(partial(self._start, wish=chosen, there=there))
+                if there is None:
+                    return await self._new(chosen)
+                await self.engine.ask(partial(self._start, wish=wish, container=there.id, state=there.state))
             except TakenError as error:
                 raise containers.name_taken(wish.name, error) from None
             except ProviderError as error:
@@ -162,21 +165,38 @@ class ServiceType(LabelledType):
                     continue
                 if not left or not backends or not any(each in error.message for each in _PORT_TAKEN):
                     raise
+            else:
+                return ()
         return ()
 
-    def _start(self, client: Any, wish: Wish, there: Seen | None) -> Sequence[str]:
-        made, told = (there.id, ()) if there else containers.make(client, self.engine, wish)
-        try:
-            if there and there.state == "paused":
-                client.unpause(made)
-            elif not (there and there.running):
-                client.start(made)
-                hooks.run(client, made, wish.inputs.get(hooks.POST_START))
-        except Exception:
-            if there is None:
+    async def _new(self, wish: Wish) -> Sequence[str]:
+        """A new container, started; none when it can't be. What the engine warned of."""
+
+        def make(client: Any) -> tuple[str, Sequence[str]]:
+            self.engine.note(wish.urn, there=True)
+            return containers.make(client, self.engine, wish)
+
+        async with self.engine.turns.next():
+            made, told = await self.engine.ask(make)
+
+        def start(client: Any) -> None:
+            try:
+                self._start(client, wish, made, "created")
+            except Exception:
                 client.remove_container(made, force=True, v=True)
-            raise
+                raise
+
+        await self.engine.ask(start)
         return told
+
+    def _start(self, client: Any, wish: Wish, container: str, state: str) -> None:
+        """Have it run, whatever its state."""
+        self.engine.note(wish.urn, there=True)
+        if state == "paused":
+            client.unpause(container)
+        elif state not in RUNNING:
+            client.start(container)
+            hooks.run(client, container, wish.inputs.get(hooks.POST_START))
 
     def _choose_ports(self, wish: Wish) -> dict[int, int]:
         """Ports of the loopback for the forwarder, kept in the book, so that a container that is started again keeps them."""
