@@ -93,6 +93,15 @@ class DockerEngine:
             self._local.__dict__.pop("client", None)
             raise TransientError("the container engine does not answer", hint="see whether it runs", after=1.0) from error
 
+    async def confirm(self) -> None:
+        """Raises `TransientError` when the engine is about to end: it answers on old connections until its containers ended."""
+
+        def anew(_: Any) -> None:
+            with contextlib.closing(self.connect()) as client:
+                client.ping()
+
+        await self.ask(anew)
+
     async def containers(self) -> list[Mapping[str, Any]]:
         """All containers of this stack, whatever their state, in one call however many ask at a time."""
         return await self._once("containers", lambda client: client.containers(all=True, filters={"label": self._own}))

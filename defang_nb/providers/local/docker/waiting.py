@@ -144,7 +144,8 @@ class Waiter:
         return mine
 
     async def failure(self, message: str, container: str = "") -> DeploymentFailedError:
-        """An error, after the last lines of the log were told."""
+        """An error, after the last lines of the log were told. Raises `TransientError` where it is the engine that ends."""
+        await self.engine.confirm()
         with contextlib.suppress(ProviderError):
             place = container or self.containers[0]
             data: bytes = await self.engine.ask(lambda client: client.logs(place, tail=LOG_TAIL))
