@@ -20,7 +20,7 @@ from defang_nb.provision.clock import SYSTEM_CLOCK, Clock
 GATHER, GATHER_MANY = 0.1, 0.3
 """Seconds for which events are gathered into one stored object: the longer where there are many of them."""
 
-HURRY = 0.02
+HURRY = 0.05
 """Seconds for which a change of stage waits for what comes with it."""
 
 REMEMBERED = 1000

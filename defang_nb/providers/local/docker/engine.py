@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,9 @@ Those made earlier are being started meanwhile, which is partly waiting for the 
 once, and then started all at once, leave the processors idle when they all wait, and take about 5 % longer.
 """
 
+_TOGETHER = 0.15
+"""Seconds for which one that was started waits for others that are being started, so that they are looked at together."""
+
 
 class DockerEngine:
     """Cheap to make; touches nothing before it is asked to."""
@@ -48,6 +51,7 @@ class DockerEngine:
         self._finding = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self.turns = Turns(_TURN)
+        self.starts = Starts(_TOGETHER)
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._asked: dict[str, asyncio.Task[Any]] = {}
 
@@ -90,7 +94,8 @@ class DockerEngine:
         except APIError as error:
             raise refused(error) from None
         except (DockerException, requests.RequestException) as error:
-            self._local.__dict__.pop("client", None)
+            if client := self._local.__dict__.pop("client", None):
+                client.close()
             raise TransientError("the container engine does not answer", hint="see whether it runs", after=1.0) from error
 
     async def confirm(self) -> None:
@@ -152,8 +157,11 @@ class DockerEngine:
         """Remember that a service was made, or is gone, where that can be seen without asking the engine."""
         file = services(self.paths) / ".".join(parse_urn(urn))
         if there:
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file.touch()
+            try:
+                file.touch()
+            except FileNotFoundError:
+                file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                file.touch()
         else:
             file.unlink(missing_ok=True)
 
@@ -196,6 +204,43 @@ class Turns:
         finally:
             timer.cancel()
             release()
+
+
+class Starts:
+    """Those under way. Who is done waits a little for the others, while there are any: they can be looked at together."""
+
+    def __init__(self, longest: float) -> None:
+        """`longest`: seconds that any of them waits."""
+        self._longest = longest
+        self._under_way = 0
+        self._gate: asyncio.Future[None] | None = None
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._open()
+
+    async def others(self) -> bool:
+        """Whether it waited, and others may have waited with it: at once, when none is under way."""
+        if not self._under_way:
+            return False
+        if self._gate is None:
+            loop = asyncio.get_running_loop()
+            self._gate = loop.create_future()
+            loop.call_later(self._longest, self._open, self._gate)
+        await asyncio.shield(self._gate)
+        return True
+
+    def _open(self, gate: asyncio.Future[None] | None = None) -> None:
+        """Let go on who waits; after the time of one `gate`, those only who wait at it."""
+        if self._gate is not None and gate in (None, self._gate):
+            self._gate.set_result(None)
+            self._gate = None
 
 
 def services(paths: StackPaths) -> Path:

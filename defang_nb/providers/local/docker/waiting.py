@@ -28,7 +28,7 @@ CRASHES = 3
 _PORT_BUDGET = 120.0
 """Seconds that a service without a health check may take to listen."""
 _SHORTEST_BUDGET = 30.0
-SETTLED = 0.05
+SETTLED = 0.03
 """Seconds that a container with nothing to ask it has to stay up."""
 
 

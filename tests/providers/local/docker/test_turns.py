@@ -1,10 +1,10 @@
-"""Containers are made one after the other, and what takes its time holds nobody up for long."""
+"""Containers are made one after the other and looked at together, and what takes its time holds nobody up for long."""
 
 from __future__ import annotations
 
 import asyncio
 
-from defang_nb.providers.local.docker.engine import Turns
+from defang_nb.providers.local.docker.engine import Starts, Turns
 
 
 async def test_one_after_the_other_as_they_came() -> None:
@@ -63,3 +63,33 @@ async def test_who_gives_up_gives_its_turn_on() -> None:
     await asyncio.wait({running, waiting})
     async with asyncio.timeout(20), turns.next():
         assert isinstance(failed.exception(), RuntimeError)
+
+
+async def test_those_who_are_started_wait_for_the_last_one() -> None:
+    starts, last_may_end = Starts(60.0), asyncio.Event()
+
+    async def last() -> None:
+        with starts.one():
+            await last_may_end.wait()
+
+    assert not await starts.others()  # nobody to wait for
+    under_way = asyncio.create_task(last())
+    await asyncio.sleep(0)
+    first, second = (asyncio.create_task(starts.others()) for _ in range(2))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not first.done()
+    first.cancel()
+    last_may_end.set()
+    async with asyncio.timeout(20):
+        await asyncio.wait({first, under_way})
+        assert await second  # whoever gave up before took nobody along
+        assert not await starts.others()
+
+
+async def test_a_start_that_takes_long_is_not_waited_for() -> None:
+    starts = Starts(0.01)
+    with starts.one():
+        async with asyncio.timeout(20):
+            assert await starts.others()
+            assert await starts.others()  # nor is the next one held up by a time that is over

@@ -15,7 +15,7 @@ from defang_nb.errors import ProviderError
 from defang_nb.model.events import Diagnosed
 from defang_nb.model.resource import Recorded, Resource, hash_inputs
 from defang_nb.model.source import Diagnostic, Severity
-from defang_nb.model.value import Json
+from defang_nb.model.value import Json, config_keys
 from defang_nb.providers.local.docker import container as containers
 from defang_nb.providers.local.docker import hooks, labels
 from defang_nb.providers.local.docker.container import LOOPBACK, RUNNING, Seen, Wish
@@ -49,10 +49,7 @@ class ServiceType(LabelledType):
         resource = operation.resource
         inputs, urn = resource.inputs, resource.urn
         project, service = parse_urn(urn)
-        named = [inputs["environment"], inputs["files"]]
-        there, values = await asyncio.gather(
-            containers.of_urn(self.engine, urn), asyncio.to_thread(self.engine.secret_values, project, named)
-        )
+        there, values = await asyncio.gather(containers.of_urn(self.engine, urn), self._secret_values(project, inputs))
         wanted = fingerprint(inputs)
         good = {each.replica: each for each in there if each.hash == wanted and each.state != "dead"}
         others = [each for each in there if each not in good.values()]
@@ -85,9 +82,11 @@ class ServiceType(LabelledType):
 
     async def ready(self, operation: Operation, made: Made) -> Mapping[str, Json]:
         inputs, urn = operation.resource.inputs, operation.resource.urn
+        together = False
         if not (inputs["fronts"] or inputs.get("healthcheck")):
             await asyncio.sleep(SETTLED)
-        there = await containers.of_urn(self.engine, urn, alone=True)
+            together = await self.engine.starts.others()
+        there = await containers.of_urn(self.engine, urn, alone=not together)
         mine = [each for each in there if each.hash == fingerprint(inputs)]
         backends = [port for each in mine for port in _backends(each, inputs).values()]
         at_last = await Waiter(self.engine, operation, mine).well(there, backends)
@@ -146,6 +145,13 @@ class ServiceType(LabelledType):
     def fronts(self) -> Fronts:
         return Fronts(self.engine.paths.root / "fronts")
 
+    async def _secret_values(self, project: str, inputs: Mapping[str, Json]) -> Mapping[str, str]:
+        """The configuration values that it is made with; most services name none, and need no look at the disk."""
+        named = [inputs["environment"], inputs["files"]]
+        if next(iter(config_keys(named)), None) is None:
+            return {}
+        return await asyncio.to_thread(self.engine.secret_values, project, named)
+
     async def _have(self, wish: Wish, there: Seen | None) -> Sequence[str]:
         """One container, started. What the engine warned of."""
         for left in reversed(range(_TRIES)):
@@ -155,7 +161,7 @@ class ServiceType(LabelledType):
             try:
                 if there is None:
                     return await self._new(chosen)
-                await self.engine.ask(partial(self._start, wish=wish, container=there.id, state=there.state))
+                await self.engine.ask(partial(self._start_again, wish=wish, there=there))
             except TakenError as error:
                 raise containers.name_taken(wish.name, error) from None
             except ProviderError as error:
@@ -186,12 +192,16 @@ class ServiceType(LabelledType):
                 client.remove_container(made, force=True, v=True)
                 raise
 
-        await self.engine.ask(start)
+        with self.engine.starts.one():
+            await self.engine.ask(start)
         return told
+
+    def _start_again(self, client: Any, wish: Wish, there: Seen) -> None:
+        self.engine.note(wish.urn, there=True)
+        self._start(client, wish, there.id, there.state)
 
     def _start(self, client: Any, wish: Wish, container: str, state: str) -> None:
         """Have it run, whatever its state."""
-        self.engine.note(wish.urn, there=True)
         if state == "paused":
             client.unpause(container)
         elif state not in RUNNING:
