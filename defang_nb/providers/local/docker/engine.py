@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from defang_nb.errors import DefangError, ProviderError
 from defang_nb.providers.local.docker import labels
-from defang_nb.providers.local.docker.find import Tried, environment, find, required, spoken
+from defang_nb.providers.local.docker.find import Tried, again, environment, find, required, spoken
 from defang_nb.providers.local.engines import DOCKER, ENGINE_SETTING
 from defang_nb.providers.local.paths import StackPaths
 from defang_nb.providers.local.process.engine import BIND_SETTING, Engine, parse_urn
@@ -96,16 +96,12 @@ class DockerEngine:
         except (DockerException, requests.RequestException) as error:
             if client := self._local.__dict__.pop("client", None):
                 client.close()
-            raise TransientError("the container engine does not answer", hint="see whether it runs", after=1.0) from error
+            raise _silent() from error
 
     async def confirm(self) -> None:
         """Raises `TransientError` when the engine is about to end: it answers on old connections until its containers ended."""
-
-        def anew(_: Any) -> None:
-            with contextlib.closing(self.connect()) as client:
-                client.ping()
-
-        await self.ask(anew)
+        if not (await asyncio.to_thread(again, self.found())).ok:
+            raise _silent()
 
     async def containers(self) -> list[Mapping[str, Any]]:
         """All containers of this stack, whatever their state, in one call however many ask at a time."""
@@ -246,6 +242,10 @@ class Starts:
 def services(paths: StackPaths) -> Path:
     """The folder with a file for each service that was made."""
     return paths.root / "docker-services"
+
+
+def _silent() -> TransientError:
+    return TransientError("the container engine does not answer", hint="see whether it runs", after=1.0)
 
 
 _TAKEN = ("is already in use by", "network already exists", "volume already exists")

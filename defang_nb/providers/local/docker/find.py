@@ -94,6 +94,11 @@ def required(found: Found) -> Tried:
     raise ProviderError(f"no container engine answers: {found.why_not}", hint=hint)
 
 
+def again(tried: Tried) -> Tried:
+    """The same place as it is now, asked over a connection of its own."""
+    return _try(tried.host, tried.source)
+
+
 def _places(environ: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
     """host, where it was found, and whether it was asked for by name (then no other place counts)."""
     if host := environ.get("DOCKER_HOST", ""):
