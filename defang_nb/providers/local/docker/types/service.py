@@ -197,6 +197,7 @@ class ServiceType(LabelledType):
         return told
 
     def _start_again(self, client: Any, wish: Wish, there: Seen) -> None:
+        """Have one run that is there: one that an earlier deployment made, perhaps without a note of it."""
         self.engine.note(wish.urn, there=True)
         self._start(client, wish, there.id, there.state)
 
